@@ -1,0 +1,101 @@
+"""The database: one engine, short transactions, and errors that say whether trying again can help."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.errors import DatabaseUnavailable
+from shared.settings import DatabaseSettings
+
+_BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """`transaction()` commits when the block ends well; it is the one place that commits."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.url = make_url(settings.url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _create_engine(settings)
+        # SQLite has one writer: waiting in turn here is fairer and cheaper than its busy handler.
+        self._turn = asyncio.Lock() if self.is_sqlite else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction. Raises DatabaseUnavailable when the database does not answer."""
+        if self._turn is None:
+            async with self._begin() as connection:
+                yield connection
+        else:
+            async with self._turn, self._begin() as connection:
+                await connection.execute(text("BEGIN IMMEDIATE"))
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; nothing is committed."""
+        with _translated():
+            async with self.engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        with _translated():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    async def ping(self) -> None:
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class _translated:
+    """Turns the drivers' many ways of saying "not now" into DatabaseUnavailable."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None and _is_outage(error):
+            raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+def _is_outage(error: BaseException) -> bool:
+    if isinstance(error, DBAPIError):
+        # PostgreSQL ends sessions with 57P01..03 when it shuts down; 40001/40P01 are lost races, safe to repeat.
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return (
+            error.connection_invalidated
+            or isinstance(error, (OperationalError, InterfaceError, InternalError))
+            or state[:2] in {"08", "53", "57", "40"}
+        )
+    return isinstance(error, OSError)
+
+
+def _create_engine(settings: DatabaseSettings) -> AsyncEngine:
+    url = make_url(settings.url)
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=settings.pool_size, max_overflow=5, pool_pre_ping=True)
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # None leaves BEGIN to us: the driver's own would be deferred and fail when it turns into a write.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,50 @@
+"""Structured logs with event and case ids, and Prometheus metrics; never a secret, never customer text (G11)."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.settings import LogSettings
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+WEBHOOKS = Counter("closeloop_webhooks_total", "Deliveries at the front door", ["source", "outcome"])
+CONSUMED = Counter("closeloop_messages_consumed_total", "Messages handled", ["group", "topic"])
+RETRIED = Counter("closeloop_batches_retried_total", "Batches tried again", ["group", "topic"])
+DEAD = Counter("closeloop_dead_letters_total", "Messages that can never be handled", ["topic"])
+FLAGGED = Counter("closeloop_responses_flagged_total", "Responses flagged", ["source", "metric"])
+EVENT_TO_ALERT = Histogram(
+    "closeloop_event_to_alert_seconds", "From received_at to the card seen in Slack", buckets=SECONDS
+)
+NOTICES = Counter("closeloop_notices_total", "Notices by end state", ["kind", "state"])
+NOTICE_QUEUE_AGE = Gauge("closeloop_notice_queue_age_seconds", "Age of the oldest notice not yet sent")
+DEADLINES_FIRED = Counter("closeloop_deadlines_fired_total", "Deadlines fired", ["kind"])
+DEADLINE_LAG = Histogram("closeloop_deadline_lag_seconds", "From falling due to fired", buckets=SECONDS)
+LOOP_RESTARTS = Counter("closeloop_loop_restarts_total", "Loops restarted after an unexpected error", ["loop"])
+
+
+def configure_logging(settings: LogSettings) -> None:
+    level = getattr(logging, settings.level.upper())
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    # Access logs would carry `?token=` of vendors that can send no header.
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    logging.getLogger("slack_sdk").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if settings.format == "json" else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
