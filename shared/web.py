@@ -1,0 +1,145 @@
+"""What every HTTP surface shares: problem answers (RFC 9457), body limits, health, metrics, and the app itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.auth import AdminAuth
+from shared.errors import TransientError
+from shared.runtime import Check, Service
+from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PROBLEM = "application/problem+json"
+RETRY_AFTER_SECONDS = 15
+_CHECK_PATIENCE_SECONDS = 3.0
+
+
+class BodyTooLarge(Exception):
+    """The body is over the limit."""
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> JSONResponse:
+    """An RFC 9457 answer; `members` are extensions such as `errors` or `dead_letter_id`."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+    return JSONResponse(body, status_code=status, headers=headers, media_type=PROBLEM)
+
+
+def unavailable(detail: str) -> JSONResponse:
+    """503 with a Retry-After under 60 s, which Zendesk needs in order to try again."""
+    return problem(503, detail, headers={"retry-after": str(RETRY_AFTER_SECONDS)})
+
+
+def unauthorized(detail: str = "Send the admin token as `Authorization: Bearer ...`.") -> JSONResponse:
+    return problem(401, detail, headers={"www-authenticate": "Bearer"})
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body. Raises BodyTooLarge as soon as it is known to be over `limit` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def require_admin(auth: AdminAuth) -> Callable[[Request], Awaitable[None]]:
+    """A FastAPI dependency that answers 401 without the admin token."""
+
+    async def check(request: Request) -> None:
+        if not auth.allows(request):
+            raise HTTPException(
+                401, "Send the admin token as `Authorization: Bearer ...`.", {"www-authenticate": "Bearer"}
+            )
+
+    return check
+
+
+def create_app(settings: Settings, services: Sequence[Service], lifespan: Any = None) -> FastAPI:
+    """One app of the services' routes and the doors every service has."""
+    app = FastAPI(title="Closeloop", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    auth = AdminAuth(settings)
+    checks = [check for service in services for check in service.checks]
+    app.router.routes += [
+        *_common_routes(app, auth, checks),
+        *(route for service in services for route in service.routes),
+    ]
+    app.add_exception_handler(StarletteHTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(TransientError, _on_transient)
+    app.add_exception_handler(Exception, _on_bug)
+    return app
+
+
+def _common_routes(app: FastAPI, auth: AdminAuth, checks: Sequence[Check]) -> list[Route]:
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        failures = await failing([check for check in checks if check.needed_for_ready])
+        return JSONResponse(
+            {"status": "unready" if failures else "ready", "failures": failures}, status_code=503 if failures else 200
+        )
+
+    async def metrics(request: Request) -> Response:
+        if not auth.allows(request):
+            return unauthorized()
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(app.openapi()) if auth.allows(request) else unauthorized()
+
+    doors = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics), ("/openapi.json", openapi))
+    return [Route(path, answer, methods=["GET"]) for path, answer in doors]
+
+
+async def failing(checks: Sequence[Check]) -> dict[str, str]:
+    """The checks that do not hold, by name, each with what is wrong."""
+
+    async def ask(check: Check) -> str | None:
+        try:
+            await asyncio.wait_for(check.ask(), _CHECK_PATIENCE_SECONDS)
+        except TimeoutError:
+            return f"no answer within {_CHECK_PATIENCE_SECONDS:g} s"
+        except Exception as error:
+            return str(error) or type(error).__name__
+        return None
+
+    answers = await asyncio.gather(*(ask(check) for check in checks))
+    return {check.name: answer for check, answer in zip(checks, answers, strict=True) if answer is not None}
+
+
+async def _on_http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)
+    return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"at": ".".join(map(str, item["loc"])), "problem": item["msg"]} for item in error.errors()]
+    return problem(422, "The request does not have the documented form.", errors=errors)
+
+
+async def _on_transient(_: Request, error: Exception) -> Response:
+    return unavailable(str(error))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    log.error("request_failed", path=request.url.path, method=request.method, error=type(error).__name__)
+    return problem(500, "An unexpected error; it was logged with the request's path.")
