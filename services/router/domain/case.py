@@ -1,0 +1,95 @@
+"""What a case is: its states, its clocks and the facts the state machine decides on. Values only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from services.router.domain.sla import Terms
+
+
+class Status(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    TOUCHED = "touched"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+ENDED = frozenset({Status.CLOSED, Status.DISMISSED})
+
+
+@dataclass(frozen=True, slots=True)
+class TouchClock:
+    """One promise to touch the customer: started by a flagged response, by hand or by a reopening; never moved.
+    `joined_version` is the case version that first showed it, so that a touch covers just what its author saw."""
+
+    id: str
+    cause: str
+    started_at: datetime
+    due_at: datetime
+    joined_version: int
+    response_id: str | None = None
+    touched_at: datetime | None = None
+    touched_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`owner` and `support_lead` are e-mails. `version` is what people see and quote; `seq` is the journal's head."""
+
+    id: str
+    status: Status
+    severity: Severity
+    account_id: str | None
+    account_name: str
+    owner: str
+    owner_reason: str
+    support_lead: str | None
+    opened_at: datetime
+    terms: Terms
+    policy_version: str
+    version: int = 1
+    seq: int = 0
+    head_hash: str = ""
+    owner_pinned: bool = False
+    clocks: tuple[TouchClock, ...] = field(default=())
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    touched_at: datetime | None = None
+    touched_by: str | None = None
+    close_out_due_at: datetime | None = None
+    close_out_asked_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    reopened: int = 0
+    merged_into: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def waiting_clocks(self) -> tuple[TouchClock, ...]:
+        """The clocks no touch has covered yet, soonest due first."""
+        return tuple(sorted((c for c in self.clocks if c.touched_at is None), key=lambda c: (c.due_at, c.id)))
+
+    @property
+    def touch_due_at(self) -> datetime | None:
+        """When the next touch is due; after the last touch, when that one was due."""
+        waiting = self.waiting_clocks
+        if waiting:
+            return waiting[0].due_at
+        return max((clock.due_at for clock in self.clocks), default=None)
