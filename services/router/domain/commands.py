@@ -1,0 +1,185 @@
+"""What may be asked of a case: by people (with the version they saw), by the clocks, and by the directory."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.router.domain.case import Severity
+from services.router.domain.sla import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """`actor` is an e-mail, or `system`; `version` the case version its author saw (None: the present one)."""
+
+    actor: str
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge(Command):
+    """I have seen it. Stops no clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogTouch(Command):
+    """A real contact. `channel` is one of CHANNELS; `touched_at` may lie in the past, after the flag."""
+
+    channel: str
+    touched_at: datetime
+    acknowledgement: str
+    next_step: str
+    next_step_due: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectTouch(Command):
+    """The last touch was wrong: it is taken back, journaled, and its clocks run again as first promised."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reassign(Command):
+    new_owner: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snooze(Command):
+    """Silences reminders until then; never moves a due time."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve(Command):
+    """`outcome` is one of OUTCOMES."""
+
+    outcome: str
+    what_was_done: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmClosed(Command):
+    """The customer agrees. With outcome `customer_left` it ends a case in any state, and needs the reason in words."""
+
+    outcome: str = "confirmed"
+    what_was_done: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillOpen(Command):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopen(Command):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dismiss(Command):
+    """Disputed, or a robot; the response stays in the denominators."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddNote(Command):
+    note: str
+
+
+PersonCommand = (
+    Acknowledge
+    | LogTouch
+    | CorrectTouch
+    | Reassign
+    | Snooze
+    | Resolve
+    | ConfirmClosed
+    | StillOpen
+    | Reopen
+    | Dismiss
+    | AddNote
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join(Command):
+    """One more flagged response (or, with no response, a ticket or a call) of the same account."""
+
+    cause: str
+    response_id: str | None
+    started_at: datetime
+    due_at: datetime
+    severity: Severity
+    terms: Terms
+    policy_version: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRevision(Command):
+    """A response of this case was revised or withdrawn: noted and shown; never closes a case by itself."""
+
+    response_id: str
+    change: str
+    words: str
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeOwner(Command):
+    """The directory says so: the CSM changed, or the owner cannot be reached."""
+
+    owner: str
+    reason: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLead(Command):
+    lead: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveToAccount(Command):
+    """An orphan's account became known."""
+
+    account_id: str
+    account_name: str
+    owner: str
+    owner_reason: str
+    support_lead: str | None
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeInto(Command):
+    into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fire(Command):
+    """A deadline fell due: `kind` is one of deadlines.Kind, `step` the place in an escalation."""
+
+    kind: str
+    due_at: datetime
+    clock_id: str | None = None
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAlert(Command):
+    """A card of this case was seen by Slack; kept in the journal so that alert latency can be recomputed."""
+
+    notice_id: str
+    role: str
+    sent_at: datetime
+    since: datetime | None
+
+
+CHANNELS = ("call", "email", "meeting", "chat", "other")
+OUTCOMES = ("fixed", "workaround", "explained", "refund_or_credit", "roadmap", "no_action", "other")
