@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -87,8 +88,8 @@ async def test_a_fresh_database_answers_and_is_empty(postgres_url: str) -> None:
 
 @pytest.mark.parametrize("binaries", installed_binaries(), ids=lambda path: path.parts[-2])
 async def test_every_postgresql_found_here_works_and_refuses_a_wrong_password(
-    tmp_path_factory, binaries, services_home
-):
+    binaries: Path, services_home: Path
+) -> None:
     server = PostgresServer(services_home / f"postgres-{uuid4().hex}", durable=False, binaries=binaries)
     server.start()
     try:

@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import URL, make_url
 
 from tests.support.blocking import wait_for
-from tests.support.processes import ServerProcess, Unavailable, as_user, free_port
+from tests.support.processes import ServerProcess, Unavailable, as_user, free_port, is_free
 
 DEBIAN = Path("/usr/lib/postgresql")
 ADMIN = "closeloop"
@@ -69,9 +69,8 @@ class PostgresServer(PostgresDatabases):
         self._binaries = _reachable_binaries(self._binaries, self._home, self._user)
         self._data = self._home / "data"
         self._server_process = ServerProcess(self._home, "postgres", self._user)
-        self.port, password = _access(self._home / "access")
-        self._password = password
-        url = URL.create("postgresql", ADMIN, password, "127.0.0.1", self.port, "postgres")
+        self.port, self._password = self._access(self._home / "access")
+        url = URL.create("postgresql", ADMIN, self._password, "127.0.0.1", self.port, "postgres")
         super().__init__(url, _version(self._binaries))
 
     @property
@@ -117,6 +116,15 @@ class PostgresServer(PostgresDatabases):
     def resume(self) -> None:
         """Go on after `pause`."""
         self._server_process.signal_all(signal.SIGCONT)
+
+    def _access(self, file: Path) -> tuple[int, str]:
+        """Port and password, chosen once; another port only where somebody else has taken it while we were down."""
+        port, password = file.read_text().split() if file.exists() else (free_port(), secrets.token_urlsafe(24))
+        if not self.running and not is_free(int(port)):
+            port = free_port()
+        file.touch(mode=0o600)
+        file.write_text(f"{port} {password}")
+        return int(port), password
 
     def _initialise(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # what a crash during an earlier attempt left
@@ -196,15 +204,6 @@ def _reachable_binaries(binaries: Path, home: Path, user: str | None) -> Path:
 
 def _open_to_others(directory: Path) -> bool:
     return all(place.stat().st_mode & 0o001 for place in [directory, *directory.parents])
-
-
-def _access(file: Path) -> tuple[int, str]:
-    """Port and password of a data directory, chosen once."""
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(f"{free_port()} {secrets.token_urlsafe(24)}")
-    port, password = file.read_text().split()
-    return int(port), password
 
 
 def _version(binaries: Path) -> str:

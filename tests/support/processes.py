@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -94,7 +95,7 @@ class ServerProcess:
             send([process, *process.children(recursive=True)], number)
 
 
-def as_user(user: str | None) -> dict[str, object]:
+def as_user(user: str | None) -> dict[str, Any]:
     """Arguments of subprocess that make the child run as `user`."""
     if user is None:
         return {}
@@ -116,14 +117,20 @@ def free_port() -> int:
 
     Inside that range a client that keeps reconnecting to a stopped server can take the port itself.
     """
-    while True:
-        port = random.randint(15_000, 31_999)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    while not is_free(port := random.randint(15_000, 31_999)):
+        pass
+    return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections may still linger
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def accepts_tcp(port: int) -> bool:

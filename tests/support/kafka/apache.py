@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.kafka.broker import KafkaServer
-from tests.support.processes import NotReady, free_port
+from tests.support.processes import NotReady
 
 # Small buffers and few internal partitions: a start within seconds, and little memory.
 SETTINGS = {
@@ -41,23 +41,17 @@ class ApacheKafka(KafkaServer):
     durable = True
 
     def __init__(self, home: Path, libraries: Path) -> None:
-        """Nothing starts yet; ports and data of an earlier start in `home` are kept."""
+        super().__init__(home)
         self._libraries = libraries
-        self._ports = home / "ports"
-        home.mkdir(parents=True, exist_ok=True)
-        if not self._ports.exists():
-            self._ports.write_text(f"{free_port()} {free_port()}")
-        port, self._controller_port = map(int, self._ports.read_text().split())
-        super().__init__(home, port)
         jar = next(libraries.glob("kafka_2*.jar"))
         self.description = f"Apache Kafka {jar.stem.rpartition('-')[2]}"
 
     def _launch(self) -> None:
         properties, data = self.home / "server.properties", self.home / "data"
         settings = SETTINGS | {
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "log.dirs": str(data),
         }
         properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from tests.support.blocking import wait_for
-from tests.support.processes import ServerProcess, accepts_tcp
+from tests.support.processes import ServerProcess, accepts_tcp, free_port, is_free
 
 START_SECONDS = 90
 
@@ -20,11 +20,12 @@ class KafkaServer(ABC):
     durable: bool
     """Whether topics, records and offsets survive stop and start."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path) -> None:
+        """Nothing starts yet; ports and data of an earlier start in `home` are kept."""
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
-        self.port = port
         self.process = ServerProcess(home, "kafka")
+        self.port, self.controller_port = self._ports(home / "ports")
 
     @property
     def bootstrap(self) -> str:
@@ -61,6 +62,14 @@ class KafkaServer(ABC):
     def resume(self) -> None:
         """Go on after `pause`."""
         self.process.signal_all(signal.SIGCONT)
+
+    def _ports(self, file: Path) -> tuple[int, int]:
+        """The ports chosen once; others only where somebody else has taken them while we were down."""
+        ports = [int(port) for port in file.read_text().split()] if file.exists() else [free_port(), free_port()]
+        if not self.running:
+            ports = [port if is_free(port) else free_port() for port in ports]
+        file.write_text(" ".join(map(str, ports)))
+        return ports[0], ports[1]
 
     @abstractmethod
     def _launch(self) -> None: ...

@@ -43,7 +43,16 @@ def _fetch(libraries: Path, say: Callable[[str], None]) -> None:
     say("Fetching Apache Kafka with Maven (about 45 MB, only the first time) ...")
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=CACHE) as directory:
         # -U: an artifact that was missing a moment ago is asked for again; -C: a wrong checksum is an error
-        options = ["-q", "-B", "-U", "-C", "-f", POM, "-DincludeScope=runtime", f"-DoutputDirectory={directory}/libs"]
+        options = [
+            "-q",
+            "-B",
+            "-U",
+            "-C",
+            "-f",
+            str(POM),
+            "-DincludeScope=runtime",
+            f"-DoutputDirectory={directory}/libs",
+        ]
         command = [maven, *options, "dependency:copy-dependencies"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS)

