@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support.kafka import KafkaServer
-from tests.support.postgres import PostgresServer, installed_binaries
+from tests.support.postgres import PostgresServer
+from tests.support.postgres_programs import installed_binaries
 
 DEADLINE = 30
 

