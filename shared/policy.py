@@ -28,6 +28,7 @@ def parse_span(text: object) -> timedelta:
 Span = Annotated[timedelta, BeforeValidator(parse_span), PlainSerializer(lambda span: span.total_seconds())]
 Person = Annotated[str, BeforeValidator(lambda text: text.strip().lower() if isinstance(text, str) else text)]
 Severity = Literal["low", "medium", "high", "critical"]
+EXAMPLE_FALLBACK = "cx-ops@example.com"
 EscalationRole = Literal["csm_manager", "support_lead", "fallback_owner"]
 
 
@@ -94,8 +95,8 @@ class SeverityPolicy(_Part):
 
 
 class RoutingPolicy(_Part):
-    support_lead: Person | None = None
-    fallback_owner: Person | None = None
+    support_lead: Person = "lead@example.com"
+    fallback_owner: Person = EXAMPLE_FALLBACK
     escalate_to: tuple[EscalationRole, ...] = ("csm_manager", "support_lead", "fallback_owner")
     delivery: str = Field(default="dm", pattern=r"^(dm|group_dm|channel:[CG][A-Z0-9]+)$")
     pilot: str | None = Field(default=None, pattern=r"^channel:[CG][A-Z0-9]+$")

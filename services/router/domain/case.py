@@ -76,6 +76,8 @@ class Case:
     snoozed_until: datetime | None = None
     reopened: int = 0
     merged_into: str | None = None
+    last_command: str | None = None
+    last_command_at: datetime | None = None
 
     @property
     def ended(self) -> bool:

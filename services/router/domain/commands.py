@@ -1,10 +1,11 @@
 """What may be asked of a case: by people (with the version they saw), by the clocks, and by the directory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from services.router.domain.case import Severity
-from services.router.domain.sla import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +113,8 @@ class Join(Command):
     cause: str
     response_id: str | None
     started_at: datetime
-    due_at: datetime
     severity: Severity
-    terms: Terms
-    policy_version: str
+    facts: Mapping[str, Any]
     words: str
 
 

@@ -1,0 +1,187 @@
+"""What reaches a case from outside: opening it, further responses, revisions, and changes in the directory."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from services.router.domain import clocks, commands
+from services.router.domain.case import Case, Severity, Status
+from services.router.domain.decision import (
+    ALL_KINDS,
+    CLOSE_OUT_KINDS,
+    CancelDeadlines,
+    Context,
+    Decision,
+    Effect,
+    Entry,
+    NoticeKind,
+    Priority,
+    Tell,
+)
+from services.router.domain.words import iso
+
+SYSTEM = "system"
+BOTH = ("owner", "support_lead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What opens a case. `cause` is response, ticket_reopened or manual; `started_at` is received_at (clocks start
+    there, not when we got round to it); `facts` go into the journal for the audit (source, metric, score, group)."""
+
+    case_id: str
+    account_id: str | None
+    account_name: str
+    owner: str
+    owner_reason: str
+    support_lead: str | None
+    severity: Severity
+    severity_words: str
+    cause: str
+    response_id: str | None
+    started_at: datetime
+    facts: dict[str, Any]
+    words: str
+    actor: str = SYSTEM
+
+
+def open_case(opening: Opening, ctx: Context) -> Decision:
+    """A new case with its first clock, a card to the owner and one to the support lead."""
+    case = Case(
+        id=opening.case_id,
+        status=Status.OPEN,
+        severity=opening.severity,
+        account_id=opening.account_id,
+        account_name=opening.account_name,
+        owner=opening.owner,
+        owner_reason=opening.owner_reason,
+        support_lead=opening.support_lead,
+        opened_at=opening.started_at,
+        terms=ctx.terms,
+        policy_version=ctx.policy_version,
+        version=0,
+    )
+    clock = clocks.new_clock(case, opening.cause, ctx, opening.started_at, opening.response_id)
+    case = replace(case, version=1, clocks=(clock,))
+    data = {
+        "account_id": opening.account_id,
+        "owner": opening.owner,
+        "owner_reason": opening.owner_reason,
+        "severity": opening.severity.value,
+        "severity_words": opening.severity_words,
+        "cause": opening.cause,
+        "response_id": opening.response_id,
+        "clock_id": clock.id,
+        "flagged_at": iso(opening.started_at),
+        "touch_due_at": iso(clock.due_at),
+        "policy_version": ctx.policy_version,
+        **opening.facts,
+    }
+    entry = Entry("opened", opening.actor, data, {"words": opening.words})
+    card = Tell(NoticeKind.CARD, Priority.ALERT, BOTH, since=opening.started_at)
+    return Decision(case, (entry,), (*clocks.guard(clock, ctx.terms, ctx.now), card))
+
+
+def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
+    """Never swallowed because someone had acknowledged: the case is open again, with one more clock."""
+    clock = clocks.new_clock(case, command.cause, ctx, command.started_at, command.response_id)
+    raised = max(case.severity, command.severity, key=lambda severity: severity.rank)
+    changed = replace(
+        case,
+        status=Status.OPEN,
+        severity=raised,
+        clocks=(*case.clocks, clock),
+        acknowledged_at=None,
+        acknowledged_by=None,
+        resolved_at=None,
+        close_out_due_at=None,
+        close_out_asked_at=None,
+        terms=ctx.terms,
+        policy_version=ctx.policy_version,
+    )
+    entry = Entry(
+        "response_joined",
+        command.actor,
+        {
+            "cause": command.cause,
+            "response_id": command.response_id,
+            "clock_id": clock.id,
+            "flagged_at": iso(command.started_at),
+            "touch_due_at": iso(clock.due_at),
+            "severity": raised.value,
+            "policy_version": ctx.policy_version,
+            **command.facts,
+        },
+        {"words": command.words},
+    )
+    told = Tell(
+        NoticeKind.JOINED,
+        Priority.ALERT,
+        BOTH,
+        data={"response_id": command.response_id, "words": command.words},
+        since=command.started_at,
+    )
+    effects: tuple[Effect, ...] = (CancelDeadlines(CLOSE_OUT_KINDS), *clocks.guard(clock, ctx.terms, ctx.now), told)
+    return Decision(changed, (entry,), effects)
+
+
+def note_revision(case: Case, command: commands.NoteRevision, ctx: Context) -> Decision:
+    data = {"response_id": command.response_id, "change": command.change}
+    entry = Entry("response_revised", command.actor, data, {"words": command.words})
+    told = Tell(NoticeKind.NOTE, Priority.BACKGROUND, BOTH, data={"words": command.words})
+    return Decision(case, (entry,), (told,) if command.alert and not case.ended else ())
+
+
+def change_owner(case: Case, command: commands.ChangeOwner, ctx: Context) -> Decision:
+    if case.ended or case.owner == command.owner:
+        return Decision(case, repeated=True)
+    changed = replace(case, owner=command.owner, owner_reason=command.reason)
+    data = {"from": case.owner, "to": command.owner, "role": command.role, "reason": command.reason}
+    card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason})
+    return Decision(changed, (Entry("owner_changed", command.actor, data),), (card,))
+
+
+def change_lead(case: Case, command: commands.ChangeLead, ctx: Context) -> Decision:
+    if case.ended or case.support_lead == command.lead:
+        return Decision(case, repeated=True)
+    data = {"from": case.support_lead, "to": command.lead, "reason": command.reason}
+    card = Tell(NoticeKind.CARD, Priority.ALERT, ("support_lead",), data={"why": command.reason})
+    changed = replace(case, support_lead=command.lead)
+    return Decision(changed, (Entry("lead_changed", command.actor, data),), (card,))
+
+
+def move(case: Case, command: commands.MoveToAccount, ctx: Context) -> Decision:
+    """An orphan goes to its account: new owner and lead, the promised times unchanged."""
+    keep = case.owner_pinned
+    raised = max(case.severity, command.severity, key=lambda severity: severity.rank)
+    changed = replace(
+        case,
+        account_id=command.account_id,
+        account_name=command.account_name,
+        owner=case.owner if keep else command.owner,
+        owner_reason=case.owner_reason if keep else command.owner_reason,
+        support_lead=command.support_lead,
+        severity=raised,
+    )
+    data = {"account_id": command.account_id, "from": case.owner, "owner": changed.owner, "severity": raised.value}
+    card = Tell(NoticeKind.CARD, Priority.ALERT, BOTH, data={"why": "the account became known"})
+    return Decision(changed, (Entry("moved", command.actor, data),), (card,))
+
+
+def merge(case: Case, command: commands.MergeInto, ctx: Context) -> Decision:
+    """The account has an open case already: this one ends there, its clocks go with it."""
+    changed = replace(case, status=Status.CLOSED, closed_at=ctx.now, merged_into=command.into, clocks=())
+    data = {"into": command.into, "clocks": [clock.id for clock in case.clocks]}
+    return Decision(changed, (Entry("merged", command.actor, data),), (CancelDeadlines(ALL_KINDS),))
+
+
+def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Decision:
+    seconds = None if command.since is None else round((command.sent_at - command.since).total_seconds(), 3)
+    data = {
+        "notice_id": command.notice_id,
+        "role": command.role,
+        "sent_at": iso(command.sent_at),
+        "since": iso(command.since),
+        "seconds": seconds,
+    }
+    return Decision(case, (Entry("alerted", command.actor, data),))
