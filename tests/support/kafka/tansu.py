@@ -32,7 +32,7 @@ class Tansu(KafkaServer):
 
     def _launch(self) -> None:
         url = f"tcp://{self.bootstrap}"
-        self.process.start([self._program, "--listener-url", url, "--advertised-listener-url", url, "broker"])
+        self.process.start([self._program, "--listener-url", url, "--advertised-listener-url", url])
 
 
 def _program() -> Path:
