@@ -12,6 +12,7 @@ from tests.support.processes import Unavailable, guarded_directory
 
 POSTGRES = "CLOSELOOP_TEST_POSTGRES"
 KAFKA = "CLOSELOOP_TEST_KAFKA"
+USED = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,7 @@ def session_postgres(request: pytest.FixtureRequest) -> Iterator[PostgresDatabas
         server.start()
     except Unavailable as reason:
         pytest.skip(f"no PostgreSQL: {reason}")
+    request.config.stash.setdefault(USED, []).append(server.description)
     yield server
     server.stop()
 
@@ -68,6 +70,7 @@ def session_kafka(request: pytest.FixtureRequest) -> Iterator[kafka.KafkaServer]
         server.start()
     except Unavailable as reason:
         pytest.skip(f"no Kafka: {reason}")
+    request.config.stash.setdefault(USED, []).append(server.description)
     yield server
     server.stop()
 
@@ -107,3 +110,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         kafka.kafka_libraries(reporter.write_line if reporter else print)
     except Unavailable:
         return  # the fixture says so, test by test
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which servers the tests ran against: a stand-in should not go unnoticed."""
+    for description in terminalreporter.config.stash.get(USED, []):
+        terminalreporter.write_line(f"ran against {description}")

@@ -12,6 +12,7 @@ from tests.support.processes import CHECKOUT, Unavailable, exclusive
 POM = Path(__file__).with_name("pom.xml")
 CACHE = CHECKOUT / "var/kafka"
 FETCH_SECONDS = 900
+ATTEMPTS = 2
 OLDEST_JAVA = 17
 
 
@@ -41,25 +42,27 @@ def _fetch(libraries: Path, say: Callable[[str], None]) -> None:
     if maven is None:
         raise Unavailable("Maven is not installed")
     say("Fetching Apache Kafka with Maven (about 45 MB, only the first time) ...")
+    repository = CACHE / "maven"  # not ~/.m2, which some accounts do not have; an interrupted download is continued
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=CACHE) as directory:
         # -U: an artifact that was missing a moment ago is asked for again; -C: a wrong checksum is an error
-        options = [
-            "-q",
-            "-B",
-            "-U",
-            "-C",
-            "-f",
-            str(POM),
-            "-DincludeScope=runtime",
-            f"-DoutputDirectory={directory}/libs",
-        ]
-        command = [maven, *options, "dependency:copy-dependencies"]
+        options = ["-q", "-B", "-U", "-C", "-f", str(POM), f"-Dmaven.repo.local={repository}"]
+        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory}/libs"]
+        _run([maven, *options, *goal])
+        shutil.rmtree(libraries, ignore_errors=True)
+        Path(directory, "libs").rename(libraries)
+        shutil.copy(POM, libraries)  # last: its presence says that the rest is complete
+    shutil.rmtree(repository, ignore_errors=True)
+
+
+def _run(command: list[str]) -> None:
+    """Run Maven, a second time when the first fails: one broken connection is not the end."""
+    for attempt in range(ATTEMPTS):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS)
         except subprocess.TimeoutExpired as late:
             raise Unavailable(f"Maven did not fetch Kafka within {FETCH_SECONDS} s") from late
-        if done.returncode != 0:
-            raise Unavailable(f"Maven could not fetch Kafka: {done.stdout.strip()[:600]}")
-        shutil.rmtree(libraries, ignore_errors=True)
-        Path(directory, "libs").rename(libraries)
-        shutil.copy(POM, libraries)  # last: its presence says that the rest is complete
+        if done.returncode == 0:
+            return
+        if attempt == ATTEMPTS - 1:
+            errors = [line for line in done.stdout.splitlines() if "ERROR" in line]
+            raise Unavailable(f"Maven could not fetch Kafka: {' '.join(errors[:1])[:600]}")
