@@ -178,6 +178,8 @@ cases = Table(
     Column("snoozed_until", UtcDateTime),
     Column("reopened", Integer, nullable=False),
     Column("merged_into", String(20)),
+    Column("last_command", String(64), comment="fingerprint of the last person's command, to know a repeat (G8)"),
+    Column("last_command_at", UtcDateTime),
     Index(
         "uq_cases_open_account",
         "account_key",

@@ -52,7 +52,7 @@ class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TicketChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket as the helpdesk last told it. `ticket_status` is one of new open pending solved closed merged deleted."""
+    """A ticket as the helpdesk told it. `ticket_status`: new open pending solved closed merged deleted."""
 
     TYPE: ClassVar[str] = "closeloop.ticket.changed"
 

@@ -59,7 +59,7 @@ def log_touch(case: Case, command: commands.LogTouch, ctx: Context) -> Decision:
         touched_at = max(touched_at, min(clock.started_at for clock in covered))
         changed = replace(changed, touched_at=touched_at, touched_by=command.actor)
     if covered and not changed.waiting_clocks:
-        close_out_at = touched_at + ctx.terms.close_out_after
+        close_out_at = touched_at + case.terms.close_out_after
         changed = replace(changed, status=Status.TOUCHED, close_out_due_at=close_out_at, close_out_asked_at=None)
         effects += clocks.ask_later(close_out_at)
     entry = Entry(
@@ -102,7 +102,7 @@ def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> D
     )
     effects: list[Effect] = [CancelDeadlines(CLOSE_OUT_KINDS)]
     for clock in reset:
-        effects += clocks.guard(clock, ctx.terms, ctx.now)
+        effects += clocks.guard(clock, case.terms, ctx.now)
     data = {"corrected_seq": wrong, "clocks": sorted(ids)}
     entry = Entry("touch_corrected", command.actor, data, {"reason": command.reason})
     return Decision(

@@ -137,7 +137,7 @@ def change_owner(case: Case, command: commands.ChangeOwner, ctx: Context) -> Dec
         return Decision(case, repeated=True)
     changed = replace(case, owner=command.owner, owner_reason=command.reason)
     data = {"from": case.owner, "to": command.owner, "role": command.role, "reason": command.reason}
-    card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason})
+    card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason}, since=command.since)
     return Decision(changed, (Entry("owner_changed", command.actor, data),), (card,))
 
 
@@ -145,7 +145,7 @@ def change_lead(case: Case, command: commands.ChangeLead, ctx: Context) -> Decis
     if case.ended or case.support_lead == command.lead:
         return Decision(case, repeated=True)
     data = {"from": case.support_lead, "to": command.lead, "reason": command.reason}
-    card = Tell(NoticeKind.CARD, Priority.ALERT, ("support_lead",), data={"why": command.reason})
+    card = Tell(NoticeKind.CARD, Priority.ALERT, ("support_lead",), data={"why": command.reason}, since=command.since)
     changed = replace(case, support_lead=command.lead)
     return Decision(changed, (Entry("lead_changed", command.actor, data),), (card,))
 
@@ -173,6 +173,23 @@ def merge(case: Case, command: commands.MergeInto, ctx: Context) -> Decision:
     changed = replace(case, status=Status.CLOSED, closed_at=ctx.now, merged_into=command.into, clocks=())
     data = {"into": command.into, "clocks": [clock.id for clock in case.clocks]}
     return Decision(changed, (Entry("merged", command.actor, data),), (CancelDeadlines(ALL_KINDS),))
+
+
+def absorb(case: Case, command: commands.Absorb, ctx: Context) -> Decision:
+    moved = tuple(replace(clock, joined_version=case.version + 1) for clock in command.clocks)
+    waiting = any(clock.touched_at is None for clock in moved)
+    raised = max(case.severity, command.severity, key=lambda severity: severity.rank)
+    changed = replace(case, clocks=(*case.clocks, *moved), severity=raised)
+    if waiting:
+        changed = replace(changed, status=Status.OPEN, acknowledged_at=None, acknowledged_by=None)
+    data = {
+        "from_case": command.merged,
+        "clocks": [clock.id for clock in moved],
+        "severity": raised.value,
+        "cause": "merged",
+    }
+    told = Tell(NoticeKind.JOINED, Priority.ALERT, BOTH, data={"words": f"{command.merged} was merged into this case"})
+    return Decision(changed, (Entry("response_joined", command.actor, data),), (told,))
 
 
 def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Decision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.router.domain.case import Severity
+from services.router.domain.case import Severity, TouchClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +135,14 @@ class ChangeOwner(Command):
     owner: str
     reason: str
     role: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeLead(Command):
     lead: str
     reason: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,18 @@ class MoveToAccount(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeInto(Command):
+    """The account has an open case already."""
+
     into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorb(Command):
+    """Take in what a merged case was about; its clocks keep their promised times."""
+
+    merged: str
+    clocks: tuple[TouchClock, ...]
+    severity: Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.ChangeLead: arrivals.change_lead,
     commands.MoveToAccount: arrivals.move,
     commands.MergeInto: arrivals.merge,
+    commands.Absorb: arrivals.absorb,
     commands.RecordAlert: arrivals.record_alert,
     commands.Fire: firing.fire,
 }

@@ -26,7 +26,7 @@ class Stakes:
 
 
 def assess(stakes: Stakes, policy: SeverityPolicy, today: date) -> Verdict:
-    """Medium unless revenue, renewal or role say more; a repeat raises by one; an end user of a small account is low."""
+    """Medium unless revenue, renewal or role say more; a repeat raises by one; a small account's end user is low."""
     arr = stakes.arr or 0
     renewing = _renewing(stakes.renewal_date, policy, today)
     deciding = stakes.role in DECISION_MAKERS

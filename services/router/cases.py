@@ -1,0 +1,282 @@
+"""The only way to change a case: load, decide, write it all in the caller's transaction (G4)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.calendars import build_calendars
+from services.router.domain import commands, owners
+from services.router.domain.arrivals import SYSTEM, Opening, open_case
+from services.router.domain.case import Case
+from services.router.domain.decide import decide
+from services.router.domain.decision import Context, InvalidCommand, Refused
+from services.router.domain.severity import Stakes, Verdict, assess
+from services.router.domain.sla import terms_for
+from services.router.domain.view import AccountView
+from services.router.store import cases as rows
+from services.router.store import deadlines, directory, outbox, people, responses
+from services.router.writing import Writer
+from shared import ids
+from shared.errors import CloseloopError
+from shared.policy import Policy
+
+__all__ = ["Applied", "Cases", "InvalidCommand", "Need", "NotFound", "Refused"]
+
+REPEAT_WINDOW = timedelta(days=90)
+_TRUST_UNREACHABLE = timedelta(hours=1)
+
+
+class NotFound(CloseloopError):
+    """There is no such case or account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """`repeated`: the same command was applied before, nothing changed. `text` is a sentence for people."""
+
+    case: Case
+    repeated: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Something that needs a person: a flagged response, a ticket reopened after its rating, or a call.
+    `started_at` is when the clocks start; `why_no_account` is shown when `account` is None."""
+
+    account: AccountView | None
+    why_no_account: str
+    account_key: str
+    cause: str
+    started_at: datetime
+    words: str
+    actor: str = SYSTEM
+    response_id: str | None = None
+    role: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def key_of_account(account_id: str) -> str:
+    return f"account:{account_id}"
+
+
+class Cases:
+    """Stateless but for the policy; any number of routers may write at once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._calendars = build_calendars(policy)
+        self._writer = Writer(policy)
+
+    async def apply(self, tx: AsyncConnection, case_id: str, command: commands.Command, now: datetime) -> Applied:
+        """Raises NotFound, Refused or InvalidCommand; then nothing was written."""
+        before = await rows.load(tx, case_id)
+        if before is None:
+            raise NotFound(f"There is no case {case_id}.")
+        account = await directory.account_view(tx, before.account_id)
+        if isinstance(command, commands.Reopen) and before.account_id is not None:
+            await self._refuse_second_open(tx, before)
+        decision = decide(before, command, self._context(account, before.severity.value, now))
+        if decision.repeated or not decision.entries:
+            return Applied(before, decision.repeated, decision.text)
+        after = await self._writer.write(tx, before, decision, account, await self._unreachable(tx, now), now)
+        return Applied(after, False, decision.text)
+
+    async def raise_need(self, tx: AsyncConnection, need: Need, now: datetime) -> Case:
+        """Open a case, or join the one that is open for the account; either way somebody owns it (G6)."""
+        verdict = await self._assess(tx, need, now)
+        existing = await rows.open_case_of(tx, need.account_key)
+        if existing is None:
+            opened = await self._open(tx, need, verdict, now)
+            if opened is not None:
+                return opened
+            existing = await rows.open_case_of(tx, need.account_key)
+        if existing is None:
+            raise rows.Overtaken("the account's case was opened and closed at the same moment")
+        join = commands.Join(
+            actor=need.actor,
+            cause=need.cause,
+            response_id=need.response_id,
+            started_at=need.started_at,
+            severity=verdict.severity,
+            facts=_facts(need),
+            words=need.words,
+        )
+        joined = await self.apply(tx, existing, join, now)
+        await self._link(tx, need, joined.case)
+        return joined.case
+
+    async def open_by_hand(
+        self, tx: AsyncConnection, *, account_id: str, actor: str, subject: str, now: datetime
+    ) -> Case:
+        """ "The customer phoned": the same case as for a low score. Raises NotFound, InvalidCommand."""
+        account = await directory.account_view(tx, account_id)
+        if account is None:
+            raise NotFound(f"There is no account {account_id}.")
+        if not subject.strip():
+            raise InvalidCommand("subject", "Say what the customer told you.")
+        need = Need(
+            account=account,
+            why_no_account="",
+            account_key=key_of_account(account_id),
+            cause="manual",
+            started_at=now,
+            words=subject,
+            actor=actor,
+        )
+        return await self.raise_need(tx, need, now)
+
+    async def adopt(self, tx: AsyncConnection, case_id: str, account: AccountView, now: datetime) -> None:
+        """An orphan's account became known: the case moves there, or is merged into the one that is open."""
+        target_id = await rows.open_case_of(tx, key_of_account(account.id))
+        if target_id is None:
+            await self._move(tx, case_id, account, now)
+        else:
+            await self._merge(tx, case_id, target_id, now)
+        await responses.give_to_account(tx, case_id if target_id is None else target_id, account.id)
+
+    async def follow_directory(self, tx: AsyncConnection, account: AccountView, now: datetime) -> None:
+        """The account's CSM or lead changed: its open cases move too, unless reassigned by hand."""
+        unreachable = await self._unreachable(tx, now)
+        choice = owners.owner(account, "", self._policy.routing, unreachable)
+        lead = owners.lead(account, self._policy.routing, unreachable)
+        for case_id in await rows.open_cases_of_account(tx, account.id):
+            case = await rows.load(tx, case_id)
+            if case is None:
+                continue
+            if not case.owner_pinned and case.owner != choice.email:
+                await self.apply(tx, case_id, _owner_change(choice), now)
+            if case.support_lead != lead.email:
+                await self.apply(
+                    tx, case_id, commands.ChangeLead(actor=SYSTEM, lead=lead.email, reason=lead.reason), now
+                )
+
+    async def recipient_unreachable(self, tx: AsyncConnection, notice_id: str, why: str, now: datetime) -> None:
+        """Slack cannot reach the recipient of this notice (whom the caller has remembered as unreachable): the next
+        person gets the case, or the message, at once. With nobody left the notice is parked, to be seen in health."""
+        notice = await outbox.load(tx, notice_id)
+        if notice is None or notice["state"] == "sent":
+            return
+        case = await rows.load(tx, notice["case_id"])
+        if case is None or case.ended:
+            await outbox.give_up(tx, notice_id, why)
+            return
+        account = await directory.account_view(tx, case.account_id)
+        unreachable = {**await self._unreachable(tx, now), notice["recipient"]: why}
+        command = self._replacement(case, notice["recipient"], account, unreachable, notice["since"])
+        if command is not None:
+            await outbox.give_up(tx, notice_id, why)
+            await self.apply(tx, case.id, command, now)
+        elif not await self._writer.escalate_past(tx, case, notice, account, unreachable, now):
+            await outbox.park(tx, notice_id, why)
+
+    def _replacement(
+        self,
+        case: Case,
+        lost: str,
+        account: AccountView | None,
+        unreachable: owners.Unreachable,
+        since: datetime | None,
+    ) -> commands.Command | None:
+        routing = self._policy.routing
+        if case.owner == lost:
+            choice = owners.owner(account, f"{lost}: {unreachable[lost]}", routing, unreachable)
+            return None if choice.email == lost else _owner_change(choice, since)
+        if case.support_lead == lost:
+            choice = owners.lead(account, routing, unreachable)
+            change = commands.ChangeLead(actor=SYSTEM, lead=choice.email, reason=choice.reason, since=since)
+            return None if choice.email == lost else change
+        return None
+
+    async def _open(self, tx: AsyncConnection, need: Need, verdict: Verdict, now: datetime) -> Case | None:
+        unreachable = await self._unreachable(tx, now)
+        choice = owners.owner(need.account, need.why_no_account, self._policy.routing, unreachable)
+        before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id else 0
+        opening = Opening(
+            case_id=ids.case_id(need.response_id or ids.new_id(), need.cause, str(before_it)),
+            account_id=need.account.id if need.account else None,
+            account_name=need.account.name if need.account else "Unknown account",
+            owner=choice.email,
+            owner_reason=choice.reason,
+            support_lead=owners.lead(need.account, self._policy.routing, unreachable).email,
+            severity=verdict.severity,
+            severity_words=verdict.words,
+            cause=need.cause,
+            response_id=need.response_id,
+            started_at=need.started_at,
+            facts=_facts(need),
+            words=need.words,
+            actor=need.actor,
+        )
+        decision = open_case(opening, self._context(need.account, verdict.severity.value, now))
+        case = await self._writer.write_new(tx, decision, need.account_key, need.account, unreachable, now)
+        if case is not None:
+            await self._link(tx, need, case)
+        return case
+
+    async def _move(self, tx: AsyncConnection, case_id: str, account: AccountView, now: datetime) -> None:
+        before = await rows.load(tx, case_id)
+        if before is None or before.ended:
+            return
+        unreachable = await self._unreachable(tx, now)
+        choice = owners.owner(account, "", self._policy.routing, unreachable)
+        low = await responses.earlier_low(tx, account.id, now - REPEAT_WINDOW, None)
+        verdict = assess(Stakes(account.arr, account.renewal_date, None, low), self._policy.severity, now.date())
+        command = commands.MoveToAccount(
+            actor=SYSTEM,
+            account_id=account.id,
+            account_name=account.name,
+            owner=choice.email,
+            owner_reason=choice.reason,
+            support_lead=owners.lead(account, self._policy.routing, unreachable).email,
+            severity=verdict.severity,
+        )
+        decision = decide(before, command, self._context(account, verdict.severity.value, now))
+        await self._writer.write(
+            tx, before, decision, account, unreachable, now, account_key=key_of_account(account.id)
+        )
+
+    async def _merge(self, tx: AsyncConnection, case_id: str, target_id: str, now: datetime) -> None:
+        merged = await rows.load(tx, case_id)
+        if merged is None or merged.ended:
+            return
+        await deadlines.move(tx, case_id, target_id)
+        await responses.give_to_case(tx, case_id, target_id)
+        await self.apply(tx, case_id, commands.MergeInto(actor=SYSTEM, into=target_id), now)
+        absorb = commands.Absorb(actor=SYSTEM, merged=case_id, clocks=merged.clocks, severity=merged.severity)
+        await self.apply(tx, target_id, absorb, now)
+        await rows.move_clocks(tx, case_id, target_id)
+
+    async def _link(self, tx: AsyncConnection, need: Need, case: Case) -> None:
+        if need.response_id is not None:
+            await responses.link(tx, need.response_id, case.id, need.started_at)
+
+    async def _assess(self, tx: AsyncConnection, need: Need, now: datetime) -> Verdict:
+        account = need.account
+        low = await responses.earlier_low(tx, account.id if account else None, now - REPEAT_WINDOW, need.response_id)
+        stakes = Stakes(account.arr, account.renewal_date, need.role, low) if account else Stakes(role=need.role)
+        return assess(stakes, self._policy.severity, now.date())
+
+    async def _refuse_second_open(self, tx: AsyncConnection, case: Case) -> None:
+        other = await rows.open_case_of(tx, key_of_account(str(case.account_id)))
+        if other is not None and other != case.id:
+            raise Refused(f"{case.account_name} has an open case, {other}: act there.")
+
+    async def _unreachable(self, tx: AsyncConnection, now: datetime) -> dict[str, str]:
+        return await people.unreachable(tx, now - _TRUST_UNREACHABLE)
+
+    def _context(self, account: AccountView | None, severity: str, now: datetime) -> Context:
+        tier, segment = (account.tier, account.segment) if account else (None, None)
+        terms = terms_for(self._policy.sla, severity, tier, segment)
+        return Context(now, terms, self._policy.version, self._calendars)
+
+
+def _owner_change(choice: owners.Choice, since: datetime | None = None) -> commands.ChangeOwner:
+    return commands.ChangeOwner(actor=SYSTEM, owner=choice.email, reason=choice.reason, role=choice.role, since=since)
+
+
+def _facts(need: Need) -> dict[str, Any]:
+    group = {"tier": need.account.tier, "segment": need.account.segment} if need.account else {}
+    return {**need.facts, "group": group}

@@ -1,0 +1,203 @@
+"""The live card of a case: state, score, the customer's words, the facts to act on, and what can be done next."""
+
+from datetime import datetime
+
+from services.router.domain import history, scores, spans
+from services.router.domain.case import Case, Severity, Status
+from services.router.domain.messages import Action, ActionId, Field, Instant, Line, Link, Message, Part, Person, Quote
+from services.router.domain.messages import Strong
+from services.router.domain.view import AccountView, CaseView, ResponseView
+
+COMMENT_LIMIT = 500
+_EMOJI = {
+    Status.OPEN: "🔴",
+    Status.ACKNOWLEDGED: "🟡",
+    Status.TOUCHED: "🔵",
+    Status.RESOLVED: "🟢",
+    Status.CLOSED: "✅",
+    Status.DISMISSED: "⚪",
+}
+_ANY = frozenset(Status)
+_ENDED = frozenset({Status.CLOSED, Status.DISMISSED})
+_BEFORE_CLOSE_OUT = frozenset({Status.TOUCHED, Status.RESOLVED})
+
+# DESIGN 4, "Case states": from which states each action is allowed.
+ALLOWED: dict[ActionId, frozenset[Status]] = {
+    ActionId.ACKNOWLEDGE: frozenset({Status.OPEN, Status.ACKNOWLEDGED}),
+    ActionId.LOG_TOUCH: frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED}),
+    ActionId.REASSIGN: _ANY - _ENDED,
+    ActionId.SNOOZE: _ANY - _ENDED,
+    ActionId.RESOLVE: frozenset({Status.TOUCHED}),
+    ActionId.CONFIRM_CLOSED: _BEFORE_CLOSE_OUT,
+    ActionId.STILL_OPEN: _BEFORE_CLOSE_OUT,
+    ActionId.REOPEN: _ENDED,
+    ActionId.DISMISS: _ANY - _ENDED,
+}
+_ACKNOWLEDGE = Action(ActionId.ACKNOWLEDGE, "Acknowledge", primary=True)
+_LOG_TOUCH = Action(ActionId.LOG_TOUCH, "Log touch")
+_FIRST_LOG_TOUCH = Action(ActionId.LOG_TOUCH, "Log touch", primary=True)
+_REASSIGN = Action(ActionId.REASSIGN, "Reassign")
+_SNOOZE = Action(ActionId.SNOOZE, "Snooze")
+_RESOLVE = Action(ActionId.RESOLVE, "Resolve", primary=True)
+_CONFIRM = Action(ActionId.CONFIRM_CLOSED, "Confirm closed", primary=True)
+_STILL_OPEN = Action(ActionId.STILL_OPEN, "Still open")
+_REOPEN = Action(ActionId.REOPEN, "Reopen")
+_DISMISS = Action(ActionId.DISMISS, "Dismiss…")
+_BUTTONS = {
+    Status.OPEN: (_ACKNOWLEDGE, _LOG_TOUCH, _REASSIGN, _SNOOZE),
+    Status.ACKNOWLEDGED: (_FIRST_LOG_TOUCH, _REASSIGN, _SNOOZE),
+    Status.TOUCHED: (_RESOLVE, _LOG_TOUCH, _REASSIGN),
+    Status.RESOLVED: (_CONFIRM, _STILL_OPEN),
+    Status.CLOSED: (_REOPEN,),
+    Status.DISMISSED: (_REOPEN,),
+}
+
+
+def card(view: CaseView, why: str, now: datetime, case_url: str | None = None, lead_in: str = "") -> Message:
+    """The card as `now` has it. `why` tells the recipient why it came to them; `lead_in` opens the push text."""
+    case = view.case
+    newest = newest_response(view)
+    return Message(
+        case_id=case.id,
+        rev=case.version,
+        headline=headline(view, newest, case_url),
+        text=lead_in + sentence(view, newest),
+        quote=quote(newest, case_url),
+        lines=_reasons(newest),
+        fields=_fields(view, newest),
+        context=_context(view, why, now),
+        buttons=() if case.merged_into else _BUTTONS[case.status],
+        overflow=() if case.ended else (_DISMISS,),
+    )
+
+
+def newest_response(view: CaseView) -> ResponseView | None:
+    """The response the card is about: the newest that still stands."""
+    standing = [response for response in view.responses if not response.withdrawn]
+    return next(iter(standing or view.responses), None)
+
+
+def headline(view: CaseView, response: ResponseView | None, case_url: str | None = None) -> Line:
+    """State as a word, account, score, and how many people are unhappy."""
+    case = view.case
+    parts: list[Part] = [f"{_EMOJI[case.status]} ", Strong(state_word(case)), " · ", Link(case.account_name, case_url)]
+    if response is not None:
+        parts += [" · ", Strong(scores.in_words(response))]
+    if case.severity in (Severity.HIGH, Severity.CRITICAL):
+        parts.append(f" · {case.severity.value} severity")
+    crowd = _crowd(view)
+    if crowd:
+        parts.append(f" · {crowd}")
+    return tuple(parts)
+
+
+def state_word(case: Case) -> str:
+    if case.merged_into:
+        return f"Merged into {case.merged_into}"
+    word = case.status.value.capitalize()
+    return f"{word} (reopened {case.reopened}×)" if case.reopened and not case.ended else word
+
+
+def sentence(view: CaseView, response: ResponseView | None) -> str:
+    """Everything a push notification needs, as plain text."""
+    case = view.case
+    what = f"Low score: {scores.in_words(response)} from" if response is not None else "Follow-up needed:"
+    parts = [f"{what} {case.account_name}.", f"{state_word(case)}, owner {case.owner}."]
+    if case.waiting_clocks:
+        parts.append(f"First touch due {spans.utc_minute(case.waiting_clocks[0].due_at)}.")
+    if response is not None and response.comment:
+        parts.append(f"“{_clip(response.comment, 200)}”")
+    return " ".join(parts)
+
+
+def quote(response: ResponseView | None, case_url: str | None) -> Quote:
+    comment = (response.comment or "").strip() if response is not None else ""
+    if not comment:
+        return Quote("")
+    return Quote(_clip(comment, COMMENT_LIMIT), cut=len(comment) > COMMENT_LIMIT, more=case_url)
+
+
+def ticket_link(response: ResponseView) -> Line:
+    if not response.ticket_id:
+        return ()
+    title = f"#{response.ticket_id}" + (f" {_clip(response.subject, 100)}" if response.subject else "")
+    return (Link(title, response.ticket_url), *((f" ({response.ticket_status})",) if response.ticket_status else ()))
+
+
+def contact(response: ResponseView) -> str:
+    """Name and role, or the e-mail, or that nobody is known."""
+    who = response.requester_name or response.requester_email or "unknown"
+    role = (response.requester_role or "").replace("_", " ")
+    return f"{who} ({role})" if role else who
+
+
+def _crowd(view: CaseView) -> str:
+    standing = [response for response in view.responses if not response.withdrawn]
+    people = {response.requester_email or response.requester_name or response.id for response in standing}
+    if len(people) > 1:
+        return f"now {len(people)} people"
+    return f"{len(standing)} responses" if len(standing) > 1 else ""
+
+
+def _reasons(response: ResponseView | None) -> tuple[Line, ...]:
+    if response is None or not response.reasons:
+        return ()
+    return (("Why flagged: ", "; ".join(response.reasons)),)
+
+
+def _fields(view: CaseView, response: ResponseView | None) -> tuple[Field, ...]:
+    case = view.case
+    owner: Line = (Person(case.owner),) if "fallback" not in case.owner_reason else (Person(case.owner), " (fallback)")
+    fields = [Field("Owner", owner), Field("First touch due", _due(case))]
+    if response is not None:
+        fields.insert(0, Field("Contact", (contact(response),)))
+        if response.ticket_id:
+            fields.insert(1, Field("Ticket", ticket_link(response)))
+    if case.support_lead and case.support_lead != case.owner:
+        fields.append(Field("Support lead", (Person(case.support_lead),)))
+    fields += _account_fields(view.account)
+    if view.earlier_low:
+        fields.append(Field("Earlier low scores (90 days)", (str(view.earlier_low),)))
+    return tuple(fields)
+
+
+def _account_fields(account: AccountView | None) -> list[Field]:
+    if account is None:
+        return []
+    fields = []
+    money = f"{account.currency or ''} {account.arr:,.0f}".strip() if account.arr is not None else ""
+    worth = " · ".join(part for part in (money, account.tier, account.segment) if part)
+    if worth:
+        fields.append(Field("ARR / tier", (worth,)))
+    if account.renewal_date:
+        fields.append(Field("Renewal", (spans.day(account.renewal_date),)))
+    return fields
+
+
+def _due(case: Case) -> Line:
+    if case.waiting_clocks:
+        return (Instant(case.waiting_clocks[0].due_at),)
+    if case.touched_at:
+        return ("touched ", Instant(case.touched_at))
+    return ("not promised",)
+
+
+def _context(view: CaseView, why: str, now: datetime) -> tuple[Line, ...]:
+    first: Line = (f"{_clock(view.case, now)} · {view.case.id} · why you: {why}",)
+    last = history.last_event(view.last_entry, view.touch)
+    return (first, last) if last else (first,)
+
+
+def _clock(case: Case, now: datetime) -> str:
+    if case.ended:
+        return state_word(case)
+    if case.waiting_clocks:
+        return spans.due_in_words(case.waiting_clocks[0].due_at, now)
+    if case.close_out_due_at is None:
+        return state_word(case)
+    left = case.close_out_due_at - now
+    return f"Close-out in {spans.in_words(left)}" if left.total_seconds() > 0 else "Close-out due"
+
+
+def _clip(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

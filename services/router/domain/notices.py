@@ -1,0 +1,178 @@
+"""What each kind of notice says: the card itself, and the messages that call somebody back to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.router.domain import cards, history, scores, spans
+from services.router.domain.decision import NoticeKind
+from services.router.domain.messages import Action, ActionId, Instant, Line, Message, Person, Strong
+from services.router.domain.view import CaseView, ResponseView
+
+# Roots of their own; every other kind goes into the thread of the recipient's card.
+ROOTS = frozenset({NoticeKind.CARD, NoticeKind.CLOSE_OUT, NoticeKind.CLOSE_OUT_REMINDER})
+_ROLES = {
+    "owner": "you own this account",
+    "support_lead": "you lead support",
+    "csm_manager": "you manage the account's CSM",
+    "fallback_owner": "you are the fallback owner",
+}
+_CLOSE_OUT_BUTTONS = (
+    Action(ActionId.CONFIRM_CLOSED, "Yes, still fixed", primary=True),
+    Action(ActionId.STILL_OPEN, "No, still open"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What composing needs of a notice: `data` as the case's decision left it, `recipient` an e-mail. `in_thread`:
+    the recipient has a card of this case above it."""
+
+    kind: NoticeKind
+    recipient: str
+    role: str
+    data: Mapping[str, Any]
+    in_thread: bool = False
+
+
+def compose(notice: Notice, view: CaseView, now: datetime, case_url: str | None = None) -> Message:
+    """The message as `now` has it; composing again gives the newest state of the case."""
+    return _COMPOSERS[notice.kind](notice, view, now, case_url)
+
+
+def obsolete(kind: NoticeKind, view: CaseView) -> bool:
+    """Whether the cause of a not yet sent notice has gone: nobody is called to what is done already."""
+    case = view.case
+    if kind in (NoticeKind.CLOSE_OUT, NoticeKind.CLOSE_OUT_REMINDER):
+        return case.close_out_due_at is None or case.ended
+    if kind is NoticeKind.REMINDER:
+        return not case.waiting_clocks or case.ended
+    if kind is NoticeKind.ESCALATION:
+        return case.ended
+    return False
+
+
+def why(notice: Notice, view: CaseView) -> str:
+    """Why this person is told, in words."""
+    given = notice.data.get("why")
+    if given:
+        return str(given)
+    if notice.role == "owner":
+        return view.case.owner_reason or _ROLES["owner"]
+    return _ROLES.get(notice.role, notice.role.replace("_", " "))
+
+
+def _card(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    if notice.in_thread:
+        return _call(notice, view, (Strong("This case now needs you"), ": ", why(notice, view)))
+    lead_in = "Escalation. " if "escalat" in str(notice.data.get("why", "")).lower() else ""
+    return cards.card(view, why(notice, view), now, case_url, lead_in)
+
+
+def _joined(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    response = _response(view, notice.data.get("response_id"))
+    if response is None:
+        return _call(notice, view, (Strong("More on this account"), ": ", _words(notice)))
+    intro: Line = (Strong("Another low score"), f": {scores.in_words(response)} from {cards.contact(response)}")
+    ticket = cards.ticket_link(response)
+    lines = (*((("Ticket ", *ticket),) if ticket else ()), _due_line(view))
+    return _call(notice, view, intro, lines=lines, quote=response, case_url=case_url)
+
+
+def _reopened(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    return _call(notice, view, (Strong("Open again"), ": ", _words(notice)), lines=(_due_line(view),))
+
+
+def _reminder(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    waiting = view.case.waiting_clocks
+    left = spans.due_in_words(waiting[0].due_at, now).lower() if waiting else "please look at it"
+    missed = int(notice.data.get("collapsed", 0))
+    more = f" (and {missed} earlier reminder{'s' if missed > 1 else ''})" if missed else ""
+    return _call(notice, view, (Strong("Reminder"), f": the first touch is {left}{more}"), lines=(_due_line(view),))
+
+
+def _escalation(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    if notice.data.get("close_out"):
+        intro: Line = (Strong("Escalation"), ": nobody has answered the close-out question; owner ", view.case.owner)
+        return _call(notice, view, intro)
+    waiting = view.case.waiting_clocks
+    late = spans.due_in_words(waiting[0].due_at, now).lower() if waiting else "touched meanwhile"
+    return _call(notice, view, (Strong("Escalation"), f": the first touch is {late}; owner ", view.case.owner))
+
+
+def _close_out(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    again = notice.kind is NoticeKind.CLOSE_OUT_REMINDER
+    intro: Line = (Strong("Reminder: is it still fixed?" if again else "Is it still fixed?"), " Ask the customer.")
+    lines = (history.touched_line(view.touch),) if view.touch is not None else ()
+    return _call(notice, view, intro, lines=lines, buttons=_CLOSE_OUT_BUTTONS)
+
+
+def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    return _call(notice, view, (Strong("News"), ": ", _words(notice)))
+
+
+def _call(
+    notice: Notice,
+    view: CaseView,
+    intro: Line,
+    lines: tuple[Line, ...] = (),
+    buttons: tuple[Action, ...] = (),
+    quote: ResponseView | None = None,
+    case_url: str | None = None,
+) -> Message:
+    """A short message that names the account and mentions whom it calls."""
+    case = view.case
+    return Message(
+        case_id=case.id,
+        rev=case.version,
+        headline=(Person(notice.recipient), " · ", *intro),
+        text=f"{plain(intro)} – {case.account_name}, {case.id}.",
+        quote=cards.quote(quote, case_url) if quote is not None else None,
+        lines=lines,
+        context=((f"{case.account_name} · {case.id} · {cards.state_word(case)} · why you: {why(notice, view)}",),),
+        buttons=buttons,
+        mention=(notice.recipient,),
+    )
+
+
+def plain(line: Line) -> str:
+    """A line as plain text, instants in UTC."""
+    return "".join(_plain(part) for part in line)
+
+
+def _plain(part: object) -> str:
+    match part:
+        case Person(email):
+            return email
+        case Instant(at):
+            return spans.utc_minute(at)
+        case str():
+            return part
+        case _:
+            return str(getattr(part, "text", ""))
+
+
+def _due_line(view: CaseView) -> Line:
+    waiting = view.case.waiting_clocks
+    return ("First touch due ", Instant(waiting[0].due_at)) if waiting else ("No touch is due",)
+
+
+def _response(view: CaseView, response_id: object) -> ResponseView | None:
+    return next((response for response in view.responses if response.id == response_id), None)
+
+
+def _words(notice: Notice) -> str:
+    return str(notice.data.get("words") or "see the card")
+
+
+_COMPOSERS: dict[NoticeKind, Callable[[Notice, CaseView, datetime, str | None], Message]] = {
+    NoticeKind.CARD: _card,
+    NoticeKind.JOINED: _joined,
+    NoticeKind.REOPENED: _reopened,
+    NoticeKind.REMINDER: _reminder,
+    NoticeKind.ESCALATION: _escalation,
+    NoticeKind.CLOSE_OUT: _close_out,
+    NoticeKind.CLOSE_OUT_REMINDER: _close_out,
+    NoticeKind.NOTE: _note,
+}

@@ -1,0 +1,202 @@
+"""Rows of cases: loading one to decide on, and writing what was decided."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.domain.case import ENDED, Case, Severity, Status, TouchClock
+from services.router.domain.journal import Sealed
+from services.router.domain.sla import Terms
+from services.router.tables import cases, journal, touch_clocks
+from shared.db import statements
+from shared.errors import TransientError
+
+_NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
+_SET_APART = frozenset({"status", "severity", "terms", "clocks"})
+_PLAIN = tuple(item.name for item in fields(Case) if item.name not in _SET_APART)
+
+
+class Overtaken(TransientError):
+    """Another router changed the case between load and write; the same again will work."""
+
+
+async def load(connection: AsyncConnection, case_id: str, lock: bool = True) -> Case | None:
+    """The case with its clocks; locked until the transaction ends (PostgreSQL)."""
+    statement = select(cases).where(cases.c.id == case_id)
+    row = (await connection.execute(statement.with_for_update() if lock else statement)).mappings().first()
+    if row is None:
+        return None
+    clocks = await clocks_of(connection, [case_id])
+    return to_case(row, clocks.get(case_id, ()))
+
+
+async def open_case_of(connection: AsyncConnection, account_key: str) -> str | None:
+    statement = select(cases.c.id).where(cases.c.account_key == account_key, _NOT_ENDED)
+    return (await connection.execute(statement)).scalar_one_or_none()
+
+
+async def open_cases_of_account(connection: AsyncConnection, account_id: str) -> list[str]:
+    statement = select(cases.c.id).where(cases.c.account_id == account_id, _NOT_ENDED)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def open_orphans(connection: AsyncConnection) -> list[str]:
+    statement = select(cases.c.id).where(cases.c.account_id.is_(None), _NOT_ENDED).order_by(cases.c.id)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def cases_opened_for(connection: AsyncConnection, response_id: str) -> int:
+    """How many cases this response has opened before; makes the next one's id new."""
+    statement = select(func.count(touch_clocks.c.case_id.distinct())).where(touch_clocks.c.response_id == response_id)
+    return (await connection.execute(statement)).scalar_one()
+
+
+async def add(connection: AsyncConnection, case: Case, account_key: str) -> bool:
+    """False when the account has an open case already (another router was first): reload and join."""
+    statement = statements.insert(connection, cases).values(account_key=account_key, **_values(case))
+    result = await connection.execute(statement.on_conflict_do_nothing())
+    if result.rowcount:
+        await _write_clocks(connection, case)
+    return bool(result.rowcount)
+
+
+async def save(connection: AsyncConnection, before: Case, case: Case, account_key: str | None = None) -> None:
+    """Raises Overtaken when the journal's head is not where `before` saw it."""
+    values = _values(case)
+    if account_key is not None:
+        values["account_key"] = account_key
+    statement = update(cases).where(cases.c.id == case.id, cases.c.seq == before.seq).values(**values)
+    if (await connection.execute(statement)).rowcount != 1:
+        raise Overtaken(f"case {case.id} was changed at the same moment")
+    if case.clocks != before.clocks:
+        await _write_clocks(connection, case)
+
+
+async def append(connection: AsyncConnection, entries: Sequence[Sealed]) -> None:
+    rows = [
+        {name: getattr(entry, name) for name in ("case_id", "seq", "at", "actor", "type", "data", "prev_hash", "hash")}
+        for entry in entries
+    ]
+    await connection.execute(insert(journal), rows)
+
+
+async def move_clocks(connection: AsyncConnection, from_case: str, into: str) -> None:
+    """The clocks of a merged case go with it; their promised times stay."""
+    await connection.execute(update(touch_clocks).where(touch_clocks.c.case_id == from_case).values(case_id=into))
+
+
+async def clocks_of(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[TouchClock, ...]]:
+    statement = (
+        select(touch_clocks)
+        .where(touch_clocks.c.case_id.in_(case_ids))
+        .order_by(touch_clocks.c.started_at, touch_clocks.c.id)
+    )
+    found: dict[str, tuple[TouchClock, ...]] = {}
+    for row in (await connection.execute(statement)).mappings():
+        clock = TouchClock(
+            row["id"],
+            row["cause"],
+            row["started_at"],
+            row["due_at"],
+            row["joined_version"],
+            row["response_id"],
+            row["touched_at"],
+            row["touched_seq"],
+        )
+        found[row["case_id"]] = (*found.get(row["case_id"], ()), clock)
+    return found
+
+
+def to_case(row: RowMapping, clocks: tuple[TouchClock, ...]) -> Case:
+    return Case(
+        status=Status(row["status"]),
+        severity=Severity(row["severity"]),
+        terms=_to_terms(row["terms"]),
+        clocks=clocks,
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+def _values(case: Case) -> dict[str, Any]:
+    return {
+        "status": case.status.value,
+        "severity": case.severity.value,
+        "terms": _from_terms(case.terms),
+        "touch_due_at": case.touch_due_at,
+        **{name: getattr(case, name) for name in _PLAIN},
+    }
+
+
+async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
+    if not case.clocks:
+        return
+    statement = statements.insert(connection, touch_clocks)
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: statement.excluded[name] for name in ("touched_at", "touched_seq", "joined_version")},
+    )
+    rows = [
+        {
+            "id": clock.id,
+            "case_id": case.id,
+            "cause": clock.cause,
+            "response_id": clock.response_id,
+            "started_at": clock.started_at,
+            "due_at": clock.due_at,
+            "joined_version": clock.joined_version,
+            "touched_at": clock.touched_at,
+            "touched_seq": clock.touched_seq,
+            "policy_version": case.policy_version,
+        }
+        for clock in case.clocks
+    ]
+    await connection.execute(statement, rows)
+
+
+def _from_terms(terms: Terms) -> dict[str, Any]:
+    return {
+        "touch_within": terms.touch_within.total_seconds(),
+        "close_out_after": terms.close_out_after.total_seconds(),
+        "close_out_within": terms.close_out_within.total_seconds(),
+        "remind_before": [span.total_seconds() for span in terms.remind_before],
+        "escalate_every": terms.escalate_every.total_seconds(),
+        "calendar": terms.calendar,
+    }
+
+
+def _to_terms(stored: dict[str, Any]) -> Terms:
+    def span(name: str) -> timedelta:
+        return timedelta(seconds=stored[name])
+
+    return Terms(
+        span("touch_within"),
+        span("close_out_after"),
+        span("close_out_within"),
+        tuple(timedelta(seconds=seconds) for seconds in stored["remind_before"]),
+        span("escalate_every"),
+        stored["calendar"],
+    )
+
+
+async def unrelayed(connection: AsyncConnection, limit: int) -> list[RowMapping]:
+    """Journal entries not yet published, each with its case as it is now; locked against other relays."""
+    statement = (
+        select(journal, cases.c.status, cases.c.severity, cases.c.owner, cases.c.account_id)
+        .join(cases, cases.c.id == journal.c.case_id)
+        .where(journal.c.relayed_at.is_(None))
+        .order_by(journal.c.at, journal.c.case_id, journal.c.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=journal)
+    )
+    return list((await connection.execute(statement)).mappings())
+
+
+async def mark_relayed(connection: AsyncConnection, keys: Sequence[tuple[str, int]], now: datetime) -> None:
+    statement = update(journal).values(relayed_at=now)
+    for case_id, seq in keys:
+        await connection.execute(statement.where(journal.c.case_id == case_id, journal.c.seq == seq))

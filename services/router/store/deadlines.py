@@ -1,0 +1,91 @@
+"""Rows that say what falls due when. Claiming one and its effect are one transaction, so it fires once (G5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.domain.decision import CancelDeadlines, DeadlineKind, StartDeadline
+from services.router.tables import deadlines
+from shared import ids
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    id: str
+    kind: DeadlineKind
+    due_at: datetime
+    step: int
+    case_id: str | None
+    clock_id: str | None
+    response_id: str | None
+
+
+async def start(connection: AsyncConnection, case_id: str, started: Sequence[StartDeadline]) -> None:
+    rows = [
+        {
+            "id": ids.new_id(),
+            "case_id": case_id,
+            "clock_id": item.clock_id,
+            "kind": item.kind.value,
+            "step": item.step,
+            "due_at": item.due_at,
+        }
+        for item in started
+    ]
+    if rows:
+        await connection.execute(insert(deadlines), rows)
+
+
+async def hold(connection: AsyncConnection, response_id: str, until: datetime) -> None:
+    """The grace of a response: it is flagged when this falls due, unless revised before."""
+    row = {"id": ids.new_id(), "response_id": response_id, "kind": DeadlineKind.GRACE.value, "due_at": until}
+    await connection.execute(insert(deadlines).values(**row))
+
+
+async def cancel(connection: AsyncConnection, case_id: str, what: CancelDeadlines, now: datetime) -> None:
+    statement = update(deadlines).where(
+        deadlines.c.case_id == case_id,
+        deadlines.c.done_at.is_(None),
+        deadlines.c.kind.in_([kind.value for kind in what.kinds]),
+    )
+    if what.clock_ids is not None:
+        statement = statement.where(deadlines.c.clock_id.in_(sorted(what.clock_ids)))
+    await connection.execute(statement.values(done_at=now, outcome="cancelled"))
+
+
+async def move(connection: AsyncConnection, from_case: str, into: str) -> None:
+    """The touch deadlines of a merged case go with its clocks."""
+    statement = update(deadlines).where(deadlines.c.case_id == from_case, deadlines.c.done_at.is_(None))
+    await connection.execute(statement.where(deadlines.c.clock_id.is_not(None)).values(case_id=into))
+
+
+async def claim_one(connection: AsyncConnection, now: datetime) -> Deadline | None:
+    """The next due row, marked fired in this transaction; rows other routers hold are passed over."""
+    found = (
+        select(deadlines)
+        .where(deadlines.c.done_at.is_(None), deadlines.c.due_at <= now)
+        .order_by(deadlines.c.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = (await connection.execute(found)).mappings().first()
+    if row is None:
+        return None
+    await connection.execute(update(deadlines).where(deadlines.c.id == row["id"]).values(done_at=now, outcome="fired"))
+    return Deadline(
+        row["id"],
+        DeadlineKind(row["kind"]),
+        row["due_at"],
+        row["step"],
+        row["case_id"],
+        row["clock_id"],
+        row["response_id"],
+    )
+
+
+async def next_due_at(connection: AsyncConnection) -> datetime | None:
+    statement = select(func.min(deadlines.c.due_at)).where(deadlines.c.done_at.is_(None))
+    return (await connection.execute(statement)).scalar_one_or_none()

@@ -1,0 +1,60 @@
+"""Notices are rows first: inserted with what they are about, in the same transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.tables import notices
+from shared.db import statements
+
+
+async def add(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """A notice of the same kind and cause to the same person is there once (uq_notices_once)."""
+    for row in rows:
+        await connection.execute(statements.insert(connection, notices).values(**row).on_conflict_do_nothing())
+
+
+async def holders(connection: AsyncConnection, case_id: str) -> set[str]:
+    """Who has, or is about to get, a card of this case."""
+    statement = select(notices.c.recipient).where(
+        notices.c.case_id == case_id, notices.c.kind == "card", notices.c.state != "dead"
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def redraw(connection: AsyncConnection, case_id: str, version: int) -> None:
+    """Every card of the case shall show this version."""
+    await connection.execute(
+        update(notices).where(notices.c.case_id == case_id, notices.c.kind == "card").values(desired_rev=version)
+    )
+
+
+async def load(connection: AsyncConnection, notice_id: str) -> RowMapping | None:
+    statement = select(notices).where(notices.c.id == notice_id).with_for_update()
+    return (await connection.execute(statement)).mappings().first()
+
+
+async def give_up(connection: AsyncConnection, notice_id: str, why: str) -> None:
+    await connection.execute(update(notices).where(notices.c.id == notice_id).values(state="dead", error=why))
+
+
+async def park(connection: AsyncConnection, notice_id: str, why: str) -> None:
+    """A person must put something right first; health and doctor show it."""
+    await connection.execute(update(notices).where(notices.c.id == notice_id).values(state="parked", error=why))
+
+
+async def withdraw_reminders(connection: AsyncConnection, case_id: str) -> None:
+    """A reminder not yet sent is pointless once the touch is there."""
+    await connection.execute(
+        update(notices)
+        .where(
+            notices.c.case_id == case_id,
+            notices.c.state == "pending",
+            notices.c.attempt == 0,
+            notices.c.kind.in_(["reminder", "escalation", "close_out", "close_out_reminder"]),
+        )
+        .values(state="dead", error="superseded before it was sent")
+    )

@@ -1,0 +1,209 @@
+"""Cases as people read them: with account, responses, last touch and journal, loaded in few queries for many."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.domain.case import Case
+from services.router.domain.view import CaseView, EntryView, ResponseView, TouchView
+from services.router.store import cases as rows
+from services.router.store import directory, texts
+from services.router.tables import cases, contacts, journal, responses, tickets
+from services.router.tables import texts as text_rows
+
+ERASED = "[erased]"
+_EARLIER = timedelta(days=90)
+_UNREMARKABLE = ("alerted", "reminded", "response_revised")
+_AS_STORED = (
+    "id source metric raw_score raw_scale normalised_score ticket_id ticket_url subject requester_email requester_name "
+    "occurred_at received_at flagged_at withdrawn revision"
+).split()
+
+
+async def load_view(connection: AsyncConnection, case_id: str) -> CaseView | None:
+    return (await load_views(connection, [case_id])).get(case_id)
+
+
+async def load_views(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, CaseView]:
+    statement = select(cases).where(cases.c.id.in_(list(case_ids)))
+    return await _views(connection, list((await connection.execute(statement)).mappings()))
+
+
+async def list_cases(
+    connection: AsyncConnection,
+    *,
+    now: datetime,
+    limit: int,
+    status: str | None = None,
+    owner: str | None = None,
+    account_id: str | None = None,
+    severity: str | None = None,
+    overdue: bool | None = None,
+    after: tuple[datetime, str] | None = None,
+) -> list[CaseView]:
+    """Newest first; `after` is (opened_at, id) of the last one seen. `overdue` means a touch is due and not made."""
+    statement = select(cases).order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit)
+    wanted = {"status": status, "owner": owner, "account_id": account_id, "severity": severity}
+    for name, value in wanted.items():
+        if value is not None:
+            statement = statement.where(cases.c[name] == value)
+    late = and_(cases.c.touch_due_at <= now, cases.c.status.in_(["open", "acknowledged"]))
+    if overdue is not None:
+        statement = statement.where(late if overdue else ~late)
+    if after is not None:
+        at, case_id = after
+        older = or_(cases.c.opened_at < at, and_(cases.c.opened_at == at, cases.c.id < case_id))
+        statement = statement.where(older)
+    found = list((await connection.execute(statement)).mappings())
+    views = await _views(connection, found)
+    return [views[row["id"]] for row in found]
+
+
+async def load_journal(connection: AsyncConnection, case_id: str) -> list[EntryView]:
+    statement = select(journal).where(journal.c.case_id == case_id).order_by(journal.c.seq)
+    return await _entries(connection, list((await connection.execute(statement)).mappings()))
+
+
+async def _views(connection: AsyncConnection, found: Sequence[RowMapping]) -> dict[str, CaseView]:
+    if not found:
+        return {}
+    ids = [row["id"] for row in found]
+    clocks = await rows.clocks_of(connection, ids)
+    loaded = {row["id"]: rows.to_case(row, clocks.get(row["id"], ())) for row in found}
+    account_ids = sorted({case.account_id for case in loaded.values() if case.account_id})
+    accounts = await directory.account_views(connection, account_ids)
+    answers = await _responses(connection, ids)
+    touches, last = await _touches(connection, ids), await _last_entries(connection, ids)
+    return {
+        case_id: CaseView(
+            case=case,
+            account=accounts.get(case.account_id or ""),
+            responses=answers.get(case_id, ()),
+            touch=touches.get(case_id),
+            earlier_low=await _earlier_low(connection, case),
+            last_entry=last.get(case_id),
+        )
+        for case_id, case in loaded.items()
+    }
+
+
+async def _responses(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[ResponseView, ...]]:
+    statement = (
+        select(
+            responses,
+            text_rows.c.body.label("comment"),
+            contacts.c.role.label("requester_role"),
+            tickets.c.status.label("ticket_status"),
+            tickets.c.subject.label("ticket_subject"),
+            tickets.c.url.label("known_url"),
+        )
+        .outerjoin(text_rows, text_rows.c.id == responses.c.comment_id)
+        .outerjoin(
+            contacts,
+            and_(contacts.c.account_id == responses.c.account_id, contacts.c.email == responses.c.requester_email),
+        )
+        .outerjoin(tickets, and_(tickets.c.source == responses.c.source, tickets.c.ticket_id == responses.c.ticket_id))
+        .where(responses.c.case_id.in_(case_ids))
+        .order_by(responses.c.received_at.desc(), responses.c.id)
+    )
+    grouped: dict[str, tuple[ResponseView, ...]] = {}
+    for row in (await connection.execute(statement)).mappings():
+        grouped[row["case_id"]] = (*grouped.get(row["case_id"], ()), _response(row))
+    return grouped
+
+
+def _response(row: RowMapping) -> ResponseView:
+    stored = {name: row[name] for name in _AS_STORED}
+    stored["subject"] = row["subject"] or row["ticket_subject"]
+    stored["ticket_url"] = row["ticket_url"] or row["known_url"]
+    return ResponseView(
+        **stored,
+        comment=row["comment"] if row["comment_id"] is None or row["comment"] is not None else ERASED,
+        ticket_status=row["ticket_status"],
+        requester_role=row["requester_role"],
+        reasons=tuple(row["reasons"]),
+    )
+
+
+async def _earlier_low(connection: AsyncConnection, case: Case) -> int:
+    if case.account_id is None:
+        return 0
+    statement = select(func.count()).where(
+        responses.c.account_id == case.account_id,
+        responses.c.flagged_at >= case.opened_at - _EARLIER,
+        responses.c.flagged_at < case.opened_at,
+        responses.c.case_id != case.id,
+    )
+    return (await connection.execute(statement)).scalar_one()
+
+
+async def _last_entries(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, EntryView]:
+    newest = (
+        select(journal.c.case_id, func.max(journal.c.seq).label("seq"))
+        .where(journal.c.case_id.in_(case_ids), journal.c.type.not_in(_UNREMARKABLE))
+        .group_by(journal.c.case_id)
+        .subquery()
+    )
+    return await _entries_at(connection, newest)
+
+
+async def _touches(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, TouchView]:
+    newest = (
+        select(journal.c.case_id, func.max(journal.c.seq).label("seq"))
+        .where(journal.c.case_id.in_(case_ids), journal.c.type == "touched")
+        .group_by(journal.c.case_id)
+        .subquery()
+    )
+    return {case_id: _touch(entry) for case_id, entry in (await _entries_at(connection, newest)).items()}
+
+
+def _touch(entry: EntryView) -> TouchView:
+    data = entry.data
+    return TouchView(
+        at=datetime.fromisoformat(data["touched_at"]),
+        by=entry.actor,
+        channel=data["channel"],
+        acknowledgement=data.get("acknowledgement"),
+        next_step=data.get("next_step"),
+        next_step_due=date.fromisoformat(data["next_step_due"]),
+    )
+
+
+async def _entries_at(connection: AsyncConnection, places: Any) -> dict[str, EntryView]:
+    statement = select(journal).join(places, and_(journal.c.case_id == places.c.case_id, journal.c.seq == places.c.seq))
+    found = list((await connection.execute(statement)).mappings())
+    entries = await _entries(connection, found)
+    return {row["case_id"]: entry for row, entry in zip(found, entries, strict=True)}
+
+
+async def _entries(connection: AsyncConnection, found: Sequence[RowMapping]) -> list[EntryView]:
+    data = [json.loads(row["data"]) for row in found]
+    bodies = await texts.read(connection, list(_text_ids(data)))
+    return [
+        EntryView(
+            row["seq"],
+            row["at"],
+            row["actor"],
+            row["type"],
+            {name: _readable(value, bodies) for name, value in item.items()},
+            row["prev_hash"],
+            row["hash"],
+        )
+        for row, item in zip(found, data, strict=True)
+    ]
+
+
+def _text_ids(data: Iterable[dict[str, Any]]) -> Iterable[str]:
+    return (value["text"] for item in data for value in item.values() if isinstance(value, dict) and "text" in value)
+
+
+def _readable(value: Any, bodies: dict[str, str | None]) -> Any:
+    if isinstance(value, dict) and "text" in value:
+        body = bodies.get(value["text"])
+        return ERASED if body is None else body
+    return value

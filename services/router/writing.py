@@ -1,0 +1,165 @@
+"""Writes a decision: journal, case, clocks, deadlines and notices, all in the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.domain import owners
+from services.router.domain.case import Case, Status
+from services.router.domain.decision import CancelDeadlines, Decision, Entry, NoticeKind, StartDeadline, Tell
+from services.router.domain.journal import GENESIS, Sealed, seal
+from services.router.domain.view import AccountView
+from services.router.store import cases as rows
+from services.router.store import deadlines, outbox, texts
+from shared import ids
+from shared.policy import Policy
+
+# What is said in the thread of a card; somebody without a card gets a card instead.
+_IN_THREAD = frozenset(
+    {NoticeKind.JOINED, NoticeKind.REOPENED, NoticeKind.REMINDER, NoticeKind.ESCALATION, NoticeKind.NOTE}
+)
+
+
+class Writer:
+    def __init__(self, policy: Policy) -> None:
+        self._routing = policy.routing
+
+    async def write_new(
+        self,
+        tx: AsyncConnection,
+        decision: Decision,
+        account_key: str,
+        account: AccountView | None,
+        unreachable: owners.Unreachable,
+        now: datetime,
+    ) -> Case | None:
+        """None when the account has an open case already."""
+        blank = replace(decision.case, seq=0, head_hash=GENESIS)
+        if not await rows.add(tx, blank, account_key):
+            return None
+        return await self.write(tx, blank, replace(decision, case=blank), account, unreachable, now)
+
+    async def write(
+        self,
+        tx: AsyncConnection,
+        before: Case,
+        decision: Decision,
+        account: AccountView | None,
+        unreachable: owners.Unreachable,
+        now: datetime,
+        account_key: str | None = None,
+    ) -> Case:
+        """Raises Overtaken when somebody else wrote the case meanwhile."""
+        sealed = await _seal(tx, before, decision.entries, now)
+        after = replace(decision.case, seq=sealed[-1].seq, head_hash=sealed[-1].hash)
+        await rows.save(tx, before, after, account_key)
+        await rows.append(tx, sealed)
+        await _apply_deadlines(tx, after, decision, now)
+        if after.status is not before.status and after.status not in (Status.OPEN, Status.ACKNOWLEDGED):
+            await outbox.withdraw_reminders(tx, after.id)
+        if after.version != before.version:
+            await outbox.redraw(tx, after.id, after.version)
+        for tell in (effect for effect in decision.effects if isinstance(effect, Tell)):
+            await self._tell(tx, after, tell, account, unreachable, now)
+        return after
+
+    async def escalate_past(
+        self,
+        tx: AsyncConnection,
+        case: Case,
+        notice: RowMapping,
+        account: AccountView | None,
+        unreachable: owners.Unreachable,
+        now: datetime,
+    ) -> bool:
+        """Send an escalation whose recipient is unreachable to the next of the chain. False when nobody is left."""
+        chain = owners.escalation(account, case.owner, self._routing, unreachable)
+        choice = next((item for item in chain if item.email != notice["recipient"]), None)
+        if choice is None or choice.email in unreachable:
+            return False
+        await outbox.give_up(tx, notice["id"], unreachable[notice["recipient"]])
+        held = await outbox.holders(tx, case.id)
+        kind = NoticeKind.ESCALATION if choice.email in held else NoticeKind.CARD
+        tell = Tell(kind, notice["priority"], data=notice["data"], since=notice["since"])
+        await outbox.add(tx, [_row(case, tell, kind, choice, now)])
+        return True
+
+    async def _tell(
+        self,
+        tx: AsyncConnection,
+        case: Case,
+        tell: Tell,
+        account: AccountView | None,
+        unreachable: owners.Unreachable,
+        now: datetime,
+    ) -> None:
+        held = await outbox.holders(tx, case.id)
+        notices = []
+        for choice in self._audience(case, tell, account, unreachable):
+            kind = _fitting(tell.kind, choice.email in held)
+            if kind is not None:
+                notices.append(_row(case, tell, kind, choice, now))
+        await outbox.add(tx, notices)
+
+    def _audience(
+        self, case: Case, tell: Tell, account: AccountView | None, unreachable: owners.Unreachable
+    ) -> list[owners.Choice]:
+        """The people, each once, in the first of their roles."""
+        if tell.escalation is not None:
+            chain = owners.escalation(account, case.owner, self._routing, unreachable)
+            return [chain[min(tell.escalation, len(chain) - 1)]]
+        people: dict[str, owners.Choice] = {}
+        for role in tell.roles:
+            if role == "owner":
+                people.setdefault(case.owner, owners.Choice(case.owner, role, case.owner_reason))
+            elif case.support_lead:
+                reason = owners.lead(account, self._routing, unreachable).reason
+                people.setdefault(case.support_lead, owners.Choice(case.support_lead, role, reason))
+        return list(people.values())
+
+
+def _fitting(kind: NoticeKind, has_card: bool) -> NoticeKind | None:
+    if kind in _IN_THREAD and not has_card:
+        return None if kind is NoticeKind.NOTE else NoticeKind.CARD
+    if kind is NoticeKind.CARD and has_card:
+        return NoticeKind.NOTE
+    return kind
+
+
+def _row(case: Case, tell: Tell, kind: NoticeKind, choice: owners.Choice, now: datetime) -> dict[str, Any]:
+    return {
+        "id": ids.derive("notice", case.id, kind.value, str(case.seq), choice.email),
+        "case_id": case.id,
+        "kind": kind.value,
+        "recipient": choice.email,
+        "role": choice.role,
+        "seq": case.seq,
+        "data": {"why": choice.reason, **tell.data},
+        "priority": tell.priority,
+        "state": "pending",
+        "created_at": now,
+        "since": tell.since,
+        "desired_rev": case.version,
+    }
+
+
+async def _seal(tx: AsyncConnection, before: Case, entries: Sequence[Entry], now: datetime) -> list[Sealed]:
+    sealed: list[Sealed] = []
+    head = before.head_hash or GENESIS
+    for number, entry in enumerate(entries, start=before.seq + 1):
+        kept = {name: await texts.write(tx, body, now, case_id=before.id) for name, body in entry.texts.items()}
+        sealed.append(seal(head, before.id, number, now, entry.actor, entry.type, {**entry.data, **kept}))
+        head = sealed[-1].hash
+    return sealed
+
+
+async def _apply_deadlines(tx: AsyncConnection, case: Case, decision: Decision, now: datetime) -> None:
+    for effect in decision.effects:
+        if isinstance(effect, CancelDeadlines):
+            await deadlines.cancel(tx, case.id, effect, now)
+        elif isinstance(effect, StartDeadline):
+            await deadlines.start(tx, case.id, [effect])
