@@ -1,0 +1,45 @@
+"""Opaque page cursors: where the last page ended, and nothing a client should read."""
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+
+_LONGEST = 1000
+
+
+class BadCursor(ValueError):
+    """The cursor was not made by us."""
+
+
+def encode(*parts: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, parts: int) -> list[str]:
+    """Raises BadCursor unless it holds exactly that many texts."""
+    try:
+        if len(cursor) > _LONGEST:
+            raise BadCursor("too long")
+        raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found = json.loads(raw.decode())
+    except (ValueError, binascii.Error, RecursionError) as wrong:
+        raise BadCursor("not a cursor of this list") from wrong
+    usable = isinstance(found, list) and len(found) == parts and all(isinstance(part, str) for part in found)
+    if not usable or any("\0" in part or not part.isprintable() for part in found):
+        raise BadCursor("not a cursor of this list")
+    return found
+
+
+def encode_place(at: datetime, id_: str) -> str:
+    return encode(at.astimezone(UTC).isoformat(), id_)
+
+
+def decode_place(cursor: str) -> tuple[datetime, str]:
+    """Raises BadCursor."""
+    at, id_ = decode(cursor, 2)
+    try:
+        instant = datetime.fromisoformat(at).astimezone(UTC)
+    except (ValueError, OverflowError) as wrong:
+        raise BadCursor("not a cursor of this list") from wrong
+    return instant, id_

@@ -1,0 +1,42 @@
+"""How things stand at this moment: counts over the cases that are not ended, and the outbox."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.audit.promise import FALLBACK
+from services.router.tables import cases, notices
+
+# Written out, not bound, so that both databases see that their partial index covers it.
+NOT_ENDED = text("cases.status NOT IN ('closed', 'dismissed')")
+_WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`overdue` cases wait past their due time; `unowned` ones rest with the fallback owner; `oldest_notice_at` is
+    the oldest message that waits to be sent."""
+
+    open: int
+    overdue: int
+    unowned: int
+    oldest_notice_at: datetime | None
+
+
+async def standing(connection: AsyncConnection, now: datetime) -> Standing:
+    waiting = cases.c.status.in_(["open", "acknowledged"])
+    fallback = cases.c.owner_reason.ilike(f"%{FALLBACK}%") | (cases.c.owner == "")
+    counted = await connection.execute(
+        select(
+            func.count(),
+            func.count(case((waiting & (cases.c.touch_due_at <= now), 1))),
+            func.count(case((fallback, 1))),
+        )
+        .select_from(cases)
+        .where(NOT_ENDED)
+    )
+    total, overdue, unowned = counted.one()
+    oldest = await connection.execute(select(func.min(notices.c.created_at)).where(_WAITING))
+    return Standing(total, overdue, unowned, oldest.scalar_one_or_none())
