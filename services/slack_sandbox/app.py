@@ -1,6 +1,7 @@
 """The sandbox as an ASGI app: the Web API, the automation doors, response_urls and the page; mountable anywhere."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,11 +12,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.slack_sandbox import doors
+from services.slack_sandbox import doors, page
 from services.slack_sandbox.config import SandboxChannel, SandboxConfig, SandboxUser
 from services.slack_sandbox.errors import SlackError
 from services.slack_sandbox.state import Workspace
-from services.slack_sandbox.web_api.endpoint import UNAVAILABLE, web_api
+from services.slack_sandbox.web_api.endpoint import UNAVAILABLE, quiet_drops, web_api
 
 __all__ = ["SandboxChannel", "SandboxConfig", "SandboxUser", "Workspace", "create_app"]
 
@@ -66,7 +67,9 @@ def create_app(config: SandboxConfig | None = None, workspace: Workspace | None 
         Route("/api/{method}", web_api, methods=["GET", "POST"]),
         Route("/response/{team}/{secret}", response_url, methods=["POST"]),
         *doors.ROUTES,
+        *page.ROUTES,
     ]
     app = Starlette(routes=routes, middleware=[Middleware(LearnAddress, config=state.config)], lifespan=_lifespan)
     app.state.workspace = state
+    logging.getLogger("uvicorn.error").addFilter(quiet_drops)
     return app

@@ -211,7 +211,7 @@ BLOCKS: dict[str, Shape] = {
         **BLOCK_ID, "image_url": URL, "slack_file": anything, "title": plain(2_000),
     }),
     "markdown": Shape({"text": string(12_000)}, BLOCK_ID),
-    "rich_text": Shape({"elements": anything}, BLOCK_ID),
+    "rich_text": Shape({"elements": array(anything, 0, 1_000)}, BLOCK_ID),
 }  # fmt: skip
 
 SHARED_VIEW: dict[str, Rule] = {"private_metadata": string(3_000, 0), "callback_id": string(255, 0), "external_id": ID}

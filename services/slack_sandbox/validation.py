@@ -107,7 +107,8 @@ def _option_checks(value: Any, where: str) -> Iterator[Problem]:
 
 
 def _duplicate_block_ids(blocks: list[Any], pointer: str) -> Iterator[Problem]:
-    ids = Counter(block["block_id"] for block in blocks if isinstance(block, dict) and block.get("block_id"))
+    given = [block.get("block_id") for block in blocks if isinstance(block, dict)]
+    ids = Counter(block_id for block_id in given if isinstance(block_id, str))
     for block_id, times in ids.items():
         if times > 1:
             yield (f"`block_id` {block_id} already exists", pointer)

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import logging
 import secrets
 from typing import Any
 
@@ -28,7 +29,7 @@ AFTER = {FaultKind.DELAY_AFTER_STORING, FaultKind.DROP_AFTER_STORING}
 
 
 class ConnectionDropped(Exception):
-    """Raised where the server accepted the impossible header that should have made it hang up."""
+    """Leaves the app so that the server hangs up."""
 
 
 class Dropped(Response):
@@ -39,8 +40,16 @@ class Dropped(Response):
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"no such header", b"")]})
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"no such header", b"")]})
+        except Exception as refused:
+            raise ConnectionDropped from refused
         raise ConnectionDropped
+
+
+def quiet_drops(record: logging.LogRecord) -> bool:
+    """A log filter: a connection dropped on purpose is no error of the server."""
+    return not (record.exc_info and record.exc_info[0] is ConnectionDropped)
 
 
 async def web_api(request: Request) -> Response:
