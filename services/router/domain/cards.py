@@ -4,8 +4,19 @@ from datetime import datetime
 
 from services.router.domain import history, scores, spans
 from services.router.domain.case import Case, Severity, Status
-from services.router.domain.messages import Action, ActionId, Field, Instant, Line, Link, Message, Part, Person, Quote
-from services.router.domain.messages import Strong
+from services.router.domain.messages import (
+    Action,
+    ActionId,
+    Field,
+    Instant,
+    Line,
+    Link,
+    Message,
+    Part,
+    Person,
+    Quote,
+    Strong,
+)
 from services.router.domain.view import AccountView, CaseView, ResponseView
 
 COMMENT_LIMIT = 500
@@ -19,17 +30,18 @@ _EMOJI = {
 }
 _ANY = frozenset(Status)
 _ENDED = frozenset({Status.CLOSED, Status.DISMISSED})
-_BEFORE_CLOSE_OUT = frozenset({Status.TOUCHED, Status.RESOLVED})
+_AFTER_TOUCH = frozenset({Status.TOUCHED, Status.RESOLVED})
 
-# DESIGN 4, "Case states": from which states each action is allowed.
+# DESIGN 4, "Case states": from which states each action may be asked for. Confirming before a touch is for a customer
+# who has left, nothing else.
 ALLOWED: dict[ActionId, frozenset[Status]] = {
     ActionId.ACKNOWLEDGE: frozenset({Status.OPEN, Status.ACKNOWLEDGED}),
     ActionId.LOG_TOUCH: frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED}),
     ActionId.REASSIGN: _ANY - _ENDED,
     ActionId.SNOOZE: _ANY - _ENDED,
     ActionId.RESOLVE: frozenset({Status.TOUCHED}),
-    ActionId.CONFIRM_CLOSED: _BEFORE_CLOSE_OUT,
-    ActionId.STILL_OPEN: _BEFORE_CLOSE_OUT,
+    ActionId.CONFIRM_CLOSED: _ANY - _ENDED,
+    ActionId.STILL_OPEN: _AFTER_TOUCH,
     ActionId.REOPEN: _ENDED,
     ActionId.DISMISS: _ANY - _ENDED,
 }
@@ -43,6 +55,7 @@ _CONFIRM = Action(ActionId.CONFIRM_CLOSED, "Confirm closed", primary=True)
 _STILL_OPEN = Action(ActionId.STILL_OPEN, "Still open")
 _REOPEN = Action(ActionId.REOPEN, "Reopen")
 _DISMISS = Action(ActionId.DISMISS, "Dismiss…")
+_LEFT = Action(ActionId.CONFIRM_CLOSED, "Customer has left…")
 _BUTTONS = {
     Status.OPEN: (_ACKNOWLEDGE, _LOG_TOUCH, _REASSIGN, _SNOOZE),
     Status.ACKNOWLEDGED: (_FIRST_LOG_TOUCH, _REASSIGN, _SNOOZE),
@@ -67,7 +80,7 @@ def card(view: CaseView, why: str, now: datetime, case_url: str | None = None, l
         fields=_fields(view, newest),
         context=_context(view, why, now),
         buttons=() if case.merged_into else _BUTTONS[case.status],
-        overflow=() if case.ended else (_DISMISS,),
+        overflow=() if case.ended else (_DISMISS, _LEFT),
     )
 
 
@@ -81,7 +94,7 @@ def headline(view: CaseView, response: ResponseView | None, case_url: str | None
     """State as a word, account, score, and how many people are unhappy."""
     case = view.case
     parts: list[Part] = [f"{_EMOJI[case.status]} ", Strong(state_word(case)), " · ", Link(case.account_name, case_url)]
-    if response is not None:
+    if response is not None and response.normalised_score is not None:
         parts += [" · ", Strong(scores.in_words(response))]
     if case.severity in (Severity.HIGH, Severity.CRITICAL):
         parts.append(f" · {case.severity.value} severity")
@@ -101,7 +114,8 @@ def state_word(case: Case) -> str:
 def sentence(view: CaseView, response: ResponseView | None) -> str:
     """Everything a push notification needs, as plain text."""
     case = view.case
-    what = f"Low score: {scores.in_words(response)} from" if response is not None else "Follow-up needed:"
+    scored = response is not None and response.normalised_score is not None
+    what = f"Low score: {scores.in_words(response)} from" if response and scored else "Follow-up needed:"
     parts = [f"{what} {case.account_name}.", f"{state_word(case)}, owner {case.owner}."]
     if case.waiting_clocks:
         parts.append(f"First touch due {spans.utc_minute(case.waiting_clocks[0].due_at)}.")

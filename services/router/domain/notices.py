@@ -26,14 +26,12 @@ _CLOSE_OUT_BUTTONS = (
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What composing needs of a notice: `data` as the case's decision left it, `recipient` an e-mail. `in_thread`:
-    the recipient has a card of this case above it."""
+    """What composing needs of a notice: `data` as the case's decision left it, `recipient` an e-mail."""
 
     kind: NoticeKind
     recipient: str
     role: str
     data: Mapping[str, Any]
-    in_thread: bool = False
 
 
 def compose(notice: Notice, view: CaseView, now: datetime, case_url: str | None = None) -> Message:
@@ -64,8 +62,6 @@ def why(notice: Notice, view: CaseView) -> str:
 
 
 def _card(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
-    if notice.in_thread:
-        return _call(notice, view, (Strong("This case now needs you"), ": ", why(notice, view)))
     lead_in = "Escalation. " if "escalat" in str(notice.data.get("why", "")).lower() else ""
     return cards.card(view, why(notice, view), now, case_url, lead_in)
 
@@ -109,7 +105,12 @@ def _close_out(notice: Notice, view: CaseView, now: datetime, case_url: str | No
 
 
 def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
-    return _call(notice, view, (Strong("News"), ": ", _words(notice)))
+    """News of the case; without words of its own, somebody who has a card got a new part in it."""
+    words = notice.data.get("words")
+    intro: Line = (
+        (Strong("News"), f": {words}") if words else (Strong("This case now needs you"), ": ", why(notice, view))
+    )
+    return _call(notice, view, intro)
 
 
 def _call(

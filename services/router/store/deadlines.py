@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.decision import CancelDeadlines, DeadlineKind, StartDeadline
@@ -86,6 +86,6 @@ async def claim_one(connection: AsyncConnection, now: datetime) -> Deadline | No
     )
 
 
-async def next_due_at(connection: AsyncConnection) -> datetime | None:
-    statement = select(func.min(deadlines.c.due_at)).where(deadlines.c.done_at.is_(None))
-    return (await connection.execute(statement)).scalar_one_or_none()
+async def postpone(connection: AsyncConnection, deadline_id: str, until: datetime) -> None:
+    """Try this row again then; the promise itself stands in touch_clocks and is not moved."""
+    await connection.execute(update(deadlines).where(deadlines.c.id == deadline_id).values(due_at=until))

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import deliveries, responses
 from shared import ids
-from shared.db import statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ def response_id(source: str, record_id: str) -> str:
 
 
 async def unseen(connection: AsyncConnection, event_ids: Sequence[str], now: datetime) -> set[str]:
-    """Mark these events as handled, in this transaction; returns those that were not before (G2)."""
-    fresh = set()
-    for event_id in dict.fromkeys(event_ids):
-        statement = statements.insert(connection, deliveries).values(id=event_id, seen_at=now)
-        if (await connection.execute(statement.on_conflict_do_nothing())).rowcount:
-            fresh.add(event_id)
+    """Mark these events as handled, in this transaction; returns those that were not before (G2). Two routers that
+    take the same event at the same moment collide on the key; the one that lost finds it handled when it retries."""
+    known = select(deliveries.c.id).where(deliveries.c.id.in_(list(event_ids)))
+    fresh = set(event_ids) - set((await connection.execute(known)).scalars())
+    if fresh:
+        await connection.execute(insert(deliveries), [{"id": id_, "seen_at": now} for id_ in sorted(fresh)])
     return fresh
 
 
@@ -99,3 +99,7 @@ async def give_to_account(connection: AsyncConnection, case_id: str, account_id:
 
 async def give_to_case(connection: AsyncConnection, from_case: str, into: str) -> None:
     await connection.execute(update(responses).where(responses.c.case_id == from_case).values(case_id=into))
+
+
+async def row_of(connection: AsyncConnection, id_: str) -> RowMapping:
+    return (await connection.execute(select(responses).where(responses.c.id == id_))).mappings().one()

@@ -1,0 +1,86 @@
+"""accounts.updated and tickets.changed -> account, contact and ticket rows; open cases follow their account."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.cases import Cases
+from services.router.domain.matching import FREE_MAIL, clues_of, match
+from services.router.domain.view import AccountView
+from services.router.intake import Intake
+from services.router.store import cases as rows
+from services.router.store import directory, responses
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.events.catalog import ACCOUNTS_UPDATED, AccountUpdated, TicketChanged
+from shared.events.envelope import Message, decode_data, from_message
+from shared.policy import Policy
+
+_ACCOUNTS = msgspec.json.Decoder(AccountUpdated)
+_TICKETS = msgspec.json.Decoder(TicketChanged)
+_ENDED = frozenset({"solved", "closed"})
+
+
+class Directory:
+    def __init__(
+        self,
+        database: Database,
+        cases: Cases,
+        intake: Intake,
+        policy: Policy,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._cases = cases
+        self._intake = intake
+        self._clock = clock
+        self._wake = wake
+        self._free_mail = FREE_MAIL | frozenset(policy.routing.free_mail_domains)
+
+    async def handle(self, messages: Sequence[Message]) -> None:
+        """Raises PoisonError for what is neither; DatabaseUnavailable when nothing was written."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            for message in messages:
+                if message.value is not None:
+                    await self._take(tx, message, now)
+        self._wake()
+
+    async def _take(self, tx: AsyncConnection, message: Message, now: datetime) -> None:
+        event = from_message(message)
+        if message.topic == ACCOUNTS_UPDATED.name:
+            await self._take_account(tx, decode_data(event, _ACCOUNTS), now)
+        else:
+            await self._take_ticket(tx, decode_data(event, _TICKETS), now)
+
+    async def _take_account(self, tx: AsyncConnection, account: AccountUpdated, now: datetime) -> None:
+        if not await directory.put_account(tx, account) or account.deleted:
+            return
+        await directory.adopt_responses(tx, account)
+        view = await directory.account_view(tx, account.id)
+        assert view is not None
+        await self._adopt_orphans(tx, view, now)
+        await self._cases.follow_directory(tx, view, now)
+
+    async def _adopt_orphans(self, tx: AsyncConnection, account: AccountView, now: datetime) -> None:
+        for case_id in await rows.open_orphans(tx):
+            if await self._belongs(tx, case_id, account.id):
+                await self._cases.adopt(tx, case_id, account, now)
+
+    async def _belongs(self, tx: AsyncConnection, case_id: str, account_id: str) -> bool:
+        for source, hint, email in await responses.clues_of_case(tx, case_id):
+            clues = clues_of(source, hint, email, self._free_mail)
+            if match(clues, await directory.find(tx, clues)).account_id == account_id:
+                return True
+        return False
+
+    async def _take_ticket(self, tx: AsyncConnection, ticket: TicketChanged, now: datetime) -> None:
+        if ticket.ticket_id is None:
+            return
+        changed_at = ticket.occurred_at or ticket.received_at
+        before = await directory.put_ticket(tx, ticket, changed_at)
+        if before in _ENDED and ticket.ticket_status == "open":
+            await self._intake.ticket_reopened(tx, ticket.source, ticket.ticket_id, ticket.received_at, now)

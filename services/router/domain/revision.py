@@ -1,0 +1,66 @@
+"""What a later event about the same response means: nothing, a detail, better, worse, or withdrawn (G2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from shared.events.catalog import FeedbackScored
+
+
+class Change(StrEnum):
+    NONE = "none"
+    DETAILS = "details"
+    COMMENT = "comment"
+    LOWER = "lower"
+    HIGHER = "higher"
+    BETTER = "better"
+    WORSE = "worse"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """WORSE is good turned bad and needs a person; BETTER is bad turned good, noted only; LOWER and HIGHER stay bad."""
+
+    change: Change
+    words: str
+
+
+class Stored(Protocol):
+    @property
+    def normalised_score(self) -> float | None: ...
+    @property
+    def flagged(self) -> bool: ...
+    @property
+    def withdrawn(self) -> bool: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def comment_id(self) -> str | None: ...
+
+
+def revise(known: Stored, scored: FeedbackScored) -> Revision:
+    """The vendor's own time decides, whatever the order of arrival: an older event changes nothing."""
+    answer = scored.response
+    if (answer.occurred_at or answer.received_at) < known.occurred_at:
+        return Revision(Change.NONE, "")
+    if answer.withdrawn:
+        change = Change.NONE if known.withdrawn else Change.WITHDRAWN
+        return Revision(change, "The customer withdrew the rating.")
+    was_bad = known.flagged and not known.withdrawn
+    rerated = f"The rating changed from {_number(known.normalised_score)} to {_number(answer.normalised_score)}."
+    if scored.flagged and not was_bad:
+        return Revision(Change.DETAILS if scored.late else Change.WORSE, rerated)
+    if was_bad and not scored.flagged:
+        return Revision(Change.BETTER, rerated)
+    if was_bad and known.normalised_score != answer.normalised_score:
+        lower = (answer.normalised_score or 0) < (known.normalised_score or 0)
+        return Revision(Change.LOWER if lower else Change.HIGHER, rerated)
+    if answer.comment and known.comment_id is None:
+        return Revision(Change.COMMENT, "The customer added a comment.")
+    return Revision(Change.DETAILS, "The customer's answer was updated.")
+
+
+def _number(score: float | None) -> str:
+    return "no score" if score is None else f"{score:g}"

@@ -1,0 +1,197 @@
+"""feedback.scored -> rows: every response is stored; a flagged one gets its case, in one transaction a batch (G4)."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.cases import Cases, Need, key_of_account
+from services.router.domain import commands
+from services.router.domain.arrivals import SYSTEM
+from services.router.domain.matching import FREE_MAIL, Match, clues_of, domain_of, match, orphan_key
+from services.router.domain.revision import Change, Revision, revise
+from services.router.store import deadlines, directory, responses, texts
+from services.router.store.responses import Known
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.events.catalog import FeedbackScored, SurveyResponded
+from shared.events.envelope import Message, decode_data, from_message
+from shared.observability import FLAGGED
+from shared.policy import Policy
+
+_DECODER = msgspec.json.Decoder(FeedbackScored)
+
+
+class Intake:
+    def __init__(
+        self, database: Database, cases: Cases, policy: Policy, clock: Clock, wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._cases = cases
+        self._policy = policy
+        self._clock = clock
+        self._wake = wake
+        self._free_mail = FREE_MAIL | frozenset(policy.routing.free_mail_domains)
+
+    async def handle(self, messages: Sequence[Message]) -> None:
+        """Raises PoisonError for what is no scored response; DatabaseUnavailable when nothing was written."""
+        events = [from_message(message) for message in messages]
+        scored = [(event.id, decode_data(event, _DECODER)) for event in events]
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            fresh = await responses.unseen(tx, [event_id for event_id, _ in scored], now)
+            for event_id, item in scored:
+                if event_id in fresh:
+                    fresh.discard(event_id)
+                    await self._take(tx, item, now)
+        self._wake()
+
+    async def grace_over(self, tx: AsyncConnection, response_id: str, now: datetime) -> None:
+        """The customer had time to correct a misclick; what is still bad is alerted."""
+        known = await responses.load(tx, response_id)
+        if known is not None and known.flagged and not known.withdrawn and known.case_id is None:
+            await self._raise(tx, response_id, known.received_at, "response", now)
+
+    async def ticket_reopened(
+        self, tx: AsyncConnection, source: str, ticket_id: str, at: datetime, now: datetime
+    ) -> None:
+        """A ticket reopened after a rating needs a person, however good the rating was."""
+        rated = [known for known in await responses.of_ticket(tx, source, ticket_id) if known.occurred_at <= at]
+        if not rated:
+            return
+        known, words = rated[-1], "The ticket was reopened after the customer rated it."
+        if known.case_id is not None and await self._note(tx, known, "ticket_reopened", words, now):
+            return
+        await responses.revise(tx, known.id, {"flagged": True, "reasons": [words]})
+        await self._raise(tx, known.id, at, "ticket_reopened", now)
+
+    async def _take(self, tx: AsyncConnection, scored: FeedbackScored, now: datetime) -> None:
+        answer = scored.response
+        id_ = responses.response_id(answer.source, answer.record_id)
+        known = await responses.load(tx, id_)
+        if known is None:
+            await self._add(tx, id_, scored, now)
+        else:
+            await self._revise(tx, known, scored, now)
+
+    async def _add(self, tx: AsyncConnection, id_: str, scored: FeedbackScored, now: datetime) -> None:
+        answer = scored.response
+        found = await self._find_account(tx, answer)
+        row = {
+            "id": id_,
+            "record_id": answer.record_id,
+            "source": answer.source,
+            "received_at": answer.received_at,
+            "account_id": found.account_id,
+            "revision": 1,
+            **_content(scored),
+            "comment_id": await _keep_comment(tx, id_, answer.comment, now),
+        }
+        await responses.add(tx, row)
+        if scored.flagged and not scored.late and not answer.withdrawn:
+            FLAGGED.labels(answer.source, answer.metric).inc()
+            await self._flag(tx, id_, answer.received_at, now)
+
+    async def _revise(self, tx: AsyncConnection, known: Known, scored: FeedbackScored, now: datetime) -> None:
+        answer = scored.response
+        revision = revise(known, scored)
+        if revision.change is Change.NONE:
+            return
+        changes = {**_content(scored), "revision": known.revision + 1, "received_at": known.received_at}
+        if answer.comment:
+            changes["comment_id"] = await _keep_comment(tx, known.id, answer.comment, now)
+        if known.account_id is None:
+            changes["account_id"] = (await self._find_account(tx, answer)).account_id
+        await responses.revise(tx, known.id, {name: value for name, value in changes.items() if value is not None})
+        await self._follow(tx, known, revision, answer, now)
+
+    async def _follow(
+        self, tx: AsyncConnection, known: Known, revision: Revision, answer: SurveyResponded, now: datetime
+    ) -> None:
+        if revision.change is Change.WORSE:
+            FLAGGED.labels(answer.source, answer.metric).inc()
+            await self._flag(tx, known.id, answer.received_at, now)
+        elif known.case_id is not None:
+            noted = await self._note(tx, known, revision.change.value, revision.words, now)
+            if not noted and revision.change is Change.LOWER:
+                await self._raise(tx, known.id, answer.received_at, "response", now)
+
+    async def _note(self, tx: AsyncConnection, known: Known, change: str, words: str, now: datetime) -> bool:
+        """Note it on the response's case; False when that has ended."""
+        command = commands.NoteRevision(
+            actor=SYSTEM, response_id=known.id, change=change, words=words, alert=change != Change.DETAILS
+        )
+        applied = await self._cases.apply(tx, str(known.case_id), command, now)
+        return not applied.case.ended
+
+    async def _flag(self, tx: AsyncConnection, id_: str, received_at: datetime, now: datetime) -> None:
+        grace = self._policy.flag.grace
+        if grace > timedelta(0) and received_at + grace > now:
+            await deadlines.hold(tx, id_, received_at + grace)
+        else:
+            await self._raise(tx, id_, received_at, "response", now)
+
+    async def _raise(self, tx: AsyncConnection, id_: str, started_at: datetime, cause: str, now: datetime) -> None:
+        row = await responses.row_of(tx, id_)
+        clues = clues_of(row["source"], row["account_hint"], row["requester_email"], self._free_mail)
+        account = await directory.account_view(tx, row["account_id"])
+        why = (
+            "" if account else (await self._match(tx, row["source"], row["account_hint"], row["requester_email"])).words
+        )
+        need = Need(
+            account=account,
+            why_no_account=why,
+            account_key=key_of_account(account.id) if account else orphan_key(clues, row["record_id"]),
+            cause=cause,
+            started_at=started_at,
+            words=" ".join(row["reasons"]),
+            response_id=id_,
+            role=await directory.contact_role(tx, row["account_id"], row["requester_email"]),
+            facts={"source": row["source"], "metric": row["metric"], "score": row["normalised_score"]},
+        )
+        await self._cases.raise_need(tx, need, now)
+
+    async def _find_account(self, tx: AsyncConnection, answer: SurveyResponded) -> Match:
+        """By what the response says; where that finds nobody, by what its ticket says."""
+        found = await self._match(tx, answer.source, answer.account_hint, answer.requester_email)
+        if found.account_id is None:
+            ticket = await directory.ticket_of(tx, answer.source, answer.ticket_id)
+            if ticket is not None:
+                by_ticket = await self._match(tx, answer.source, ticket["account_hint"], ticket["requester_email"])
+                return by_ticket if by_ticket.account_id else found
+        return found
+
+    async def _match(self, tx: AsyncConnection, source: str, hint: dict[str, Any], email: str | None) -> Match:
+        clues = clues_of(source, hint, email, self._free_mail)
+        return match(clues, await directory.find(tx, clues))
+
+
+def _content(scored: FeedbackScored) -> dict[str, Any]:
+    answer = scored.response
+    return {
+        "metric": answer.metric,
+        "raw_score": answer.raw_score,
+        "raw_scale": answer.raw_scale,
+        "normalised_score": answer.normalised_score,
+        "survey_id": answer.survey_id,
+        "ticket_id": answer.ticket_id,
+        "ticket_url": answer.ticket_url,
+        "subject": answer.subject,
+        "requester_email": answer.requester_email,
+        "requester_name": answer.requester_name,
+        "requester_domain": domain_of(answer.requester_email),
+        "account_hint": answer.account_hint,
+        "assignee": answer.assignee,
+        "occurred_at": answer.occurred_at or answer.received_at,
+        "flagged": scored.flagged,
+        "late": scored.late,
+        "withdrawn": answer.withdrawn,
+        "reasons": [reason.words for reason in scored.reasons],
+        "policy_version": scored.policy_version,
+    }
+
+
+async def _keep_comment(tx: AsyncConnection, id_: str, comment: str | None, now: datetime) -> str | None:
+    return (await texts.write(tx, comment, now, response_id=id_))["text"] if comment else None
