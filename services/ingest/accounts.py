@@ -1,0 +1,124 @@
+"""PUT /v1/accounts/{id} and POST /v1/accounts: account records, whole, from a CRM or by hand."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.types import Message
+
+from services.ingest.account_record import AccountBody, AccountItem, InvalidAccount, parse_account
+from services.ingest.free_mail import FREE_MAIL
+from shared.auth import AdminAuth
+from shared.events.catalog import AccountUpdated, account_updated
+from shared.events.envelope import to_record
+from shared.runtime import Runtime
+from shared.web import BodyTooLarge, problem, read_body, unauthorized
+
+log = structlog.get_logger(__name__)
+
+BODY_LIMIT = 4 * 1024 * 1024
+MAX_BATCH = 1000
+
+
+class PutBody(AccountBody):
+    """The whole record; an id in it must be the one of the path."""
+
+    id: str | None = None
+
+
+class Batch(BaseModel):
+    """Up to 1000 records, in `items` or as a bare list. All are taken, or none and every problem is named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[AccountItem] = Field(max_length=MAX_BATCH)
+
+
+class Accepted(BaseModel):
+    """How many records the log has for good, and the ids of their accounts."""
+
+    accepted: int
+    ids: list[str]
+
+
+def router(runtime: Runtime, auth: AdminAuth) -> APIRouter:
+    """The doors for account records, with the admin token."""
+    routes = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=_guarded_by(auth))
+    free_mail = FREE_MAIL | {domain.strip().lower() for domain in runtime.policy.routing.free_mail_domains}
+
+    @routes.put("/{account_id}", status_code=202)
+    async def put_account(account_id: Annotated[str, Path(max_length=200)], record: PutBody) -> Accepted:
+        """Replace one account record; what is left out is empty afterwards."""
+        if record.id not in (None, account_id):
+            raise RequestValidationError([{"loc": ("body", "id"), "msg": "is not the id of the path"}])
+        return await _accept(runtime, _parsed(account_id, record, ("body",)))
+
+    @routes.post("", status_code=202)
+    async def post_accounts(batch: Annotated[Batch, BeforeValidator(_as_batch)]) -> Accepted:
+        """Replace many account records: all of them, or none."""
+        _refuse_twice(batch.items)
+        updates = [
+            update
+            for place, item in enumerate(batch.items)
+            for update in _parsed(item.id, item, ("body", "items", place))
+        ]
+        return await _accept(runtime, updates)
+
+    def _parsed(account_id: str, record: AccountBody, at: tuple[str | int, ...]) -> list[AccountUpdated]:
+        try:
+            return [parse_account(account_id, record.model_dump(), runtime.clock.now(), free_mail)]
+        except InvalidAccount as wrong:
+            raise RequestValidationError(
+                [{"loc": (*at, *field.split(".")), "msg": problem} for field, problem in wrong.errors]
+            ) from None
+
+    return routes
+
+
+async def _accept(runtime: Runtime, updates: Sequence[AccountUpdated]) -> Accepted:
+    if updates:
+        await runtime.bus.publish([to_record(account_updated(update)) for update in updates])
+    ids = [update.id for update in updates]
+    log.info("accounts", accepted=len(ids), ids=ids[:20])
+    return Accepted(accepted=len(ids), ids=ids)
+
+
+def _as_batch(value: Any) -> Any:
+    return {"items": value} if isinstance(value, list) else value
+
+
+def _refuse_twice(items: Sequence[AccountItem]) -> None:
+    seen: set[str] = set()
+    for place, item in enumerate(items):
+        if item.id in seen:
+            raise RequestValidationError([{"loc": ("body", "items", place, "id"), "msg": "is in the batch twice"}])
+        seen.add(item.id)
+
+
+def _guarded_by(auth: AdminAuth) -> type[APIRoute]:
+    """A route that asks for the token first, and refuses a body over BODY_LIMIT, before FastAPI reads it whole."""
+
+    class GuardedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handler = super().get_route_handler()
+
+            async def guarded(request: Request) -> Response:
+                if not auth.allows(request):
+                    return unauthorized()
+                try:
+                    body = await read_body(request, BODY_LIMIT)
+                except BodyTooLarge:
+                    return problem(413, f"The body is over {BODY_LIMIT} bytes.")
+
+                async def replay() -> Message:
+                    return {"type": "http.request", "body": body, "more_body": False}
+
+                return await handler(Request(request.scope, replay))
+
+            return guarded
+
+    return GuardedRoute

@@ -1,0 +1,230 @@
+"""Who sent this: every vendor's HMAC scheme and the shared secret, over raw bytes, in constant time.
+
+Every function returns when one of the active `secrets` made the signature, and raises InvalidSignature otherwise,
+whatever the headers hold. Freshness is judged only after the signature. Schemes: docs/webhooks.md.
+"""
+
+import binascii
+import hmac
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+Headers = Mapping[str, str]
+Secrets = Sequence[str]
+DEFAULT_WINDOW = timedelta(seconds=300)
+
+_ISO_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+_DIGITS = re.compile(r"[0-9]{1,16}")
+_HUBSPOT_ESCAPES = {
+    "%3A": ":", "%2F": "/", "%3F": "?", "%40": "@", "%21": "!", "%24": "$",
+    "%27": "'", "%28": "(", "%29": ")", "%2A": "*", "%2C": ",", "%3B": ";",
+}  # fmt: skip
+_HUBSPOT_ESCAPE = re.compile("|".join(_HUBSPOT_ESCAPES), re.IGNORECASE)
+
+
+class InvalidSignature(Exception):
+    """The request is not from who it says; the text tells an administrator why and holds no secret."""
+
+
+def zendesk(headers: Headers, body: bytes, secrets: Secrets, now: datetime, window: timedelta) -> None:
+    """HMAC-SHA256, base64, of timestamp + body. https://developer.zendesk.com/documentation/webhooks/verifying/"""
+    given = _header(headers, "x-zendesk-webhook-signature")
+    stamp = _header(headers, "x-zendesk-webhook-signature-timestamp")
+    _require(given, (_base64(secret, _utf8(stamp) + body, "sha256") for secret in secrets))
+    _require_fresh(_from_iso(stamp), now, window)
+
+
+def intercom(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA1, hex after `sha1=`, of the body; the secret is the app's client_secret."""
+    _require_hex(headers, "x-hub-signature", "sha1", body, secrets)
+
+
+def zammad(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA1, hex after `sha1=`, of the body; the secret is the webhook's token."""
+    _require_hex(headers, "x-hub-signature", "sha1", body, secrets)
+
+
+def jira(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA256, hex after `sha256=`, of the body."""
+    _require_hex(headers, "x-hub-signature", "sha256", body, secrets)
+
+
+def github(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA256, hex after `sha256=`, of the body; the older SHA-1 header alone is not enough."""
+    _require_hex(headers, "x-hub-signature-256", "sha256", body, secrets)
+
+
+def delighted(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA256, hex after `sha256=`, of the body; the secret is the private API key."""
+    _require_hex(headers, "x-delighted-webhook-signature", "sha256", body, secrets)
+
+
+def typeform(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA256 of the body, base64 (not hex) after `sha256=`."""
+    given = _after(_header(headers, "typeform-signature"), "sha256=")
+    _require(given, (_base64(secret, body, "sha256") for secret in secrets))
+
+
+def helpscout(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA1, base64, of the body."""
+    given = _header(headers, "x-helpscout-signature")
+    _require(given, (_base64(secret, body, "sha1") for secret in secrets))
+
+
+def surveymonkey(headers: Headers, body: bytes, secrets: Secrets) -> None:
+    """HMAC-SHA1, base64, of the body; the secret is `client_id&client_secret`."""
+    given = _header(headers, "sm-signature")
+    _require(given, (_base64(secret, body, "sha1") for secret in secrets))
+
+
+def chatwoot(headers: Headers, body: bytes, secrets: Secrets, now: datetime, window: timedelta) -> None:
+    """HMAC-SHA256, hex after `sha256=`, of timestamp (s) + "." + body."""
+    given = _after(_header(headers, "x-chatwoot-signature"), "sha256=").lower()
+    stamp = _header(headers, "x-chatwoot-timestamp")
+    signed = _utf8(stamp) + b"." + body
+    _require(given, (_hex(secret, signed, "sha256") for secret in secrets))
+    _require_fresh(_from_epoch(stamp), now, window)
+
+
+def hubspot(
+    method: str, url: str, headers: Headers, body: bytes, secrets: Secrets, now: datetime, window: timedelta
+) -> None:
+    """Version 3: HMAC-SHA256, base64, of method + public URL with some escapes decoded + body + timestamp (ms)."""
+    given = _header(headers, "x-hubspot-signature-v3")
+    stamp = _header(headers, "x-hubspot-request-timestamp")
+    uri = _HUBSPOT_ESCAPE.sub(lambda escape: _HUBSPOT_ESCAPES[escape[0].upper()], url)
+    signed = _utf8(method + uri) + body + _utf8(stamp)
+    _require(given, (_base64(secret, signed, "sha256") for secret in secrets))
+    _require_fresh(_from_epoch(stamp, 1000), now, window)
+
+
+def front_app(headers: Headers, body: bytes, secrets: Secrets, now: datetime, window: timedelta) -> None:
+    """App webhooks: HMAC-SHA256, base64, of timestamp + ":" + body. The timestamp is in s, or in ms if it is long."""
+    given = _header(headers, "x-front-signature")
+    stamp = _header(headers, "x-front-request-timestamp")
+    signed = _utf8(stamp) + b":" + body
+    _require(given, (_base64(secret, signed, "sha256") for secret in secrets))
+    _require_fresh(_from_epoch(stamp, 1000 if len(stamp) > 11 else 1), now, window)
+
+
+def front_rule(headers: Headers, bodies: Sequence[bytes], secrets: Secrets) -> None:
+    """Rule webhooks: HMAC-SHA1, base64, of the JSON without white space. `bodies` are the spellings it may have had."""
+    given = _header(headers, "x-front-signature")
+    _require(given, (_base64(secret, body, "sha1") for secret in secrets for body in bodies))
+
+
+def standard(headers: Headers, body: bytes, secrets: Secrets, now: datetime, window: timedelta) -> None:
+    """Standard Webhooks: a list of `v1,<base64>` of HMAC-SHA256 of id.timestamp.body, with a `whsec_` base64 secret.
+    `svix-*` is the older name of the headers."""
+    prefix = "svix" if "svix-signature" in headers and "webhook-signature" not in headers else "webhook"
+    given = _header(headers, f"{prefix}-signature")
+    stamp = _header(headers, f"{prefix}-timestamp")
+    signed = _utf8(f"{_header(headers, f'{prefix}-id')}.{stamp}.") + body
+    expected = [
+        b64encode(hmac.digest(key, signed, "sha256")) for key in (standard_key(secret) for secret in secrets) if key
+    ]
+    offered = [value for version, _, value in (one.partition(",") for one in given.split(" ")) if version == "v1"]
+    # A sender has few active secrets; a header of thousands of signatures is not one of ours.
+    if not any(_same(value, one) for value in offered[:16] for one in expected):
+        raise InvalidSignature("The signature does not match any active secret.")
+    _require_fresh(_from_epoch(stamp), now, window)
+
+
+def standard_key(secret: str) -> bytes:
+    """The key of a `whsec_` secret; padding may be missing. Empty when it is not base64."""
+    text = secret.removeprefix("whsec_")
+    try:
+        return b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def qualtrics(given: str, message: str, secrets: Secrets) -> None:
+    """HMAC-SHA512, hex, of the decoded MSG field; the signature is the form's HMAC field."""
+    _require(given.lower(), (_hex(secret, _utf8(message), "sha512") for secret in secrets))
+
+
+def shared_secret(headers: Headers, token: str | None, secrets: Secrets) -> None:
+    """HTTP Basic (any user, the secret as password), Bearer, X-Closeloop-Token, or `token` of the query."""
+    offered = [headers.get("x-closeloop-token", ""), token or "", _authorization(headers.get("authorization", ""))]
+    if not any(offered):
+        raise InvalidSignature("Send the secret as HTTP Basic password, as Bearer token or in X-Closeloop-Token.")
+    if not any(_same(one, secret.encode()) for one in offered if one for secret in secrets):
+        raise InvalidSignature("The secret does not match any active one.")
+
+
+def _authorization(value: str) -> str:
+    scheme, _, rest = value.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return rest.strip()
+        case "basic":
+            try:
+                return b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+            except ValueError:
+                return ""
+    return ""
+
+
+def _header(headers: Headers, name: str) -> str:
+    value = headers.get(name)
+    if not value:
+        raise InvalidSignature(f"The header {name} is missing.")
+    return value
+
+
+def _after(value: str, prefix: str) -> str:
+    if not value.startswith(prefix):
+        raise InvalidSignature(f"The signature does not begin with {prefix}")
+    return value[len(prefix) :]
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _same(given: str, expected: bytes) -> bool:
+    return hmac.compare_digest(_utf8(given), expected)
+
+
+def _hex(secret: str, signed: bytes, algorithm: str) -> bytes:
+    return hmac.digest(secret.encode(), signed, algorithm).hex().encode()
+
+
+def _base64(secret: str, signed: bytes, algorithm: str) -> bytes:
+    return b64encode(hmac.digest(secret.encode(), signed, algorithm))
+
+
+def _require(given: str, expected: Iterable[bytes]) -> None:
+    if not any(_same(given, one) for one in expected):
+        raise InvalidSignature("The signature does not match any active secret.")
+
+
+def _require_hex(headers: Headers, name: str, algorithm: str, body: bytes, secrets: Secrets) -> None:
+    given = _after(_header(headers, name), f"{algorithm}=").lower()
+    _require(given, (_hex(secret, body, algorithm) for secret in secrets))
+
+
+def _require_fresh(stamped_at: datetime, now: datetime, window: timedelta) -> None:
+    if abs(now - stamped_at) > window:
+        raise InvalidSignature(f"The signed timestamp is more than {window.total_seconds():g} s from our clock.")
+
+
+def _from_iso(text: str) -> datetime:
+    if not _ISO_SECONDS.fullmatch(text):
+        raise InvalidSignature("The signed timestamp is malformed.")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidSignature("The signed timestamp is malformed.") from None
+
+
+def _from_epoch(text: str, per_second: int = 1) -> datetime:
+    if not _DIGITS.fullmatch(text):
+        raise InvalidSignature("The signed timestamp is malformed.")
+    try:
+        return datetime.fromtimestamp(int(text) / per_second, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InvalidSignature("The signed timestamp is malformed.") from None

@@ -1,0 +1,34 @@
+"""GitHub-style webhooks: our JSON, signed over the body in X-Hub-Signature-256."""
+
+from datetime import datetime
+
+from services.ingest import signatures
+from services.ingest.sources.base import Options, Secrets, Source, Translation, WebhookRequest
+from services.ingest.sources.options import text
+from services.ingest.sources.our_json import Envelope, translate_data
+from services.ingest.sources.reading import digest, identifier, parse_json, shape
+
+DELIVERY = "x-github-delivery"
+EVENT = "x-github-event"
+
+
+def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
+    signatures.github(request.headers, request.body, secrets)
+
+
+def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
+    envelope = shape(parse_json(request.body), Envelope)
+    delivery = request.headers.get(options.get("delivery_header", DELIVERY)) or digest(request.body)
+    unique_id = identifier(delivery, "the delivery header")
+    kind = envelope.type or request.headers.get(EVENT, "")
+    return translate_data(kind, envelope.data, SOURCE.name, unique_id, envelope.timestamp, options, received_at)
+
+
+SOURCE = Source(
+    name="hmac",
+    verify=verify,
+    translate=translate,
+    signature_headers=("x-hub-signature-256",),
+    keeps=(DELIVERY, EVENT),
+    options={"delivery_header": lambda value: text(value).lower()},
+)

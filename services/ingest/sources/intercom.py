@@ -1,0 +1,259 @@
+"""Intercom: conversations and tickets closed or reopened, and conversation ratings from 1 to 5."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest import signatures
+from services.ingest.scales import CSAT_1_5, ScoreError
+from services.ingest.sources.base import (
+    Feedback,
+    Options,
+    Secrets,
+    Source,
+    Translation,
+    Unprocessable,
+    WebhookRequest,
+    accept,
+    handshake,
+    ignore,
+)
+from services.ingest.sources.options import scale_of
+from services.ingest.sources.reading import (
+    Identifier,
+    comment_of,
+    email_domain,
+    email_of,
+    from_epoch,
+    identifier,
+    known,
+    link_of,
+    optional_identifier,
+    parse_json,
+    person,
+    present,
+    shape,
+)
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+RATING_TOPICS = ("conversation.rating.added", "ticket.rating.provided")
+CONVERSATION_TOPICS = (
+    "conversation.admin.closed",
+    "conversation.admin.opened",
+    "conversation.admin.snoozed",
+    "conversation.admin.unsnoozed",
+    "conversation.operator.closed",
+)
+TICKET_TOPICS = ("ticket.closed", "ticket.resolved", "ticket.state.updated")
+
+CONVERSATION_STATES = {"open": "open", "closed": "closed", "snoozed": "pending"}
+TICKET_CATEGORIES = {
+    "submitted": "new",
+    "in_progress": "open",
+    "waiting_on_customer": "pending",
+    "on_hold": "pending",
+    "resolved": "solved",
+}
+TICKET_STATUS_BY_TOPIC = {"ticket.closed": "closed", "ticket.resolved": "solved"}
+
+Epoch = int | float | str
+
+
+class _Person(msgspec.Struct):
+    type: str | None = None
+    id: Identifier | None = None
+    name: str | None = None
+    email: str | None = None
+    external_id: Identifier | None = None
+
+
+class _Contacts(msgspec.Struct):
+    contacts: list[_Person] = []
+
+
+class _Message(msgspec.Struct):
+    subject: str | None = None
+    author: _Person | None = None
+
+
+class _Rating(msgspec.Struct):
+    rating: Any = None
+    remark: str | None = None
+    created_at: Epoch | None = None
+
+
+class _TicketState(msgspec.Struct):
+    category: str | None = None
+
+
+class _Item(msgspec.Struct):
+    """A conversation or a ticket, of old and of new API versions."""
+
+    id: Identifier | None = None
+    ticket_id: Identifier | None = None
+    title: str | None = None
+    state: str | None = None
+    open: bool | None = None
+    updated_at: Epoch | None = None
+    source: _Message | None = None
+    conversation_message: _Message | None = None
+    user: _Person | None = None
+    assignee: _Person | None = None
+    admin_assignee_id: Identifier | None = None
+    contacts: _Contacts | list[_Person] | None = None
+    links: dict[str, Any] | None = None
+    conversation_rating: _Rating | None = None
+    ticket_rating: _Rating | None = None
+    ticket_attributes: dict[str, Any] | None = None
+    ticket_state: _TicketState | str | None = None
+
+
+class _Data(msgspec.Struct):
+    item: dict[str, Any] | None = None
+
+
+class _Envelope(msgspec.Struct):
+    topic: str | None = None
+    id: Identifier | None = None
+    app_id: Identifier | None = None
+    data: _Data | None = None
+
+
+def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
+    signatures.intercom(request.headers, request.body, secrets)
+
+
+def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
+    """https://developers.intercom.com/docs/references/webhooks/webhook-models"""
+    envelope = shape(parse_json(request.body), _Envelope)
+    topic = envelope.topic or ""
+    if not topic:
+        raise Unprocessable("topic is missing.")
+    if topic == "ping":
+        return handshake("Intercom's ping.")
+    if topic not in RATING_TOPICS + CONVERSATION_TOPICS + TICKET_TOPICS:
+        return ignore("Intercom topics of this kind are not needed; we take closed, reopened and rated.")
+    item, is_ticket = _item(envelope, topic)
+    about = _about(envelope, item, is_ticket, topic, received_at)
+    response = _response(item, about, options)
+    if topic in RATING_TOPICS:
+        return accept(response) if response else ignore("The conversation is not rated.")
+    changed = TicketChanged(record_id=_record_id(item), occurred_at=_updated_at(item), **about)
+    if changed.ticket_status is None:
+        return ignore("The state of the ticket is none that we know.")
+    events: list[Feedback] = [changed, *([response] if response else [])]
+    return accept(*events)
+
+
+def _item(envelope: _Envelope, topic: str) -> tuple[_Item, bool]:
+    """The item, and whether it is a ticket. From API 2.15 on a ticket lies in `item.ticket`, before in `item`."""
+    document = (envelope.data.item if envelope.data else None) or {}
+    nested = document.get("ticket")
+    if nested is not None:
+        return shape(nested, _Item), True
+    return shape(document, _Item), topic.startswith("ticket.") or document.get("type") == "ticket"
+
+
+def _record_id(item: _Item) -> str:
+    return identifier(item.id, "data.item.id")
+
+
+def _updated_at(item: _Item) -> datetime | None:
+    return from_epoch(item.updated_at, "data.item.updated_at")
+
+
+def _response(item: _Item, about: dict[str, Any], options: Options) -> SurveyResponded | None:
+    """None where nobody rated; Intercom then sends `{}`."""
+    rating = item.conversation_rating or item.ticket_rating or _Rating()
+    try:
+        score = scale_of(options, "csat", CSAT_1_5).score(rating.rating)
+    except ScoreError as wrong:
+        raise Unprocessable(f"conversation_rating.rating: {wrong}.") from None
+    if score is None:
+        return None
+    rated_at = from_epoch(rating.created_at, "conversation_rating.created_at")
+    return SurveyResponded(
+        record_id=_record_id(item),
+        metric=score.metric,
+        raw_score=score.raw,
+        raw_scale=score.raw_scale,
+        normalised_score=score.normalised,
+        comment=comment_of(rating.remark),
+        occurred_at=rated_at or _updated_at(item),
+        **about,
+    )
+
+
+def _about(envelope: _Envelope, item: _Item, is_ticket: bool, topic: str, received_at: datetime) -> dict[str, Any]:
+    app_id = optional_identifier(envelope.app_id, "app_id")
+    requester = _requester(item)
+    email = email_of(requester.email)
+    contacts = item.contacts.contacts if isinstance(item.contacts, _Contacts) else item.contacts or []
+    return {
+        "source": "intercom",
+        "unique_id": identifier(envelope.id, "id"),
+        "received_at": received_at,
+        "ticket_id": optional_identifier(item.ticket_id, "ticket_id") if is_ticket else _record_id(item),
+        "ticket_status": _ticket_status(item, topic) if is_ticket else _conversation_status(item),
+        "subject": _subject(item),
+        "ticket_url": _link(item, None if is_ticket else app_id),
+        "requester_email": email,
+        "requester_name": present(requester.name),
+        "account_hint": known(
+            vendor_account_id=app_id,
+            contact_external_id=optional_identifier(contacts[0].external_id, "external_id") if contacts else None,
+            **email_domain(email),
+        ),
+        "assignee": _assignee(item),
+    }
+
+
+def _requester(item: _Item) -> _Person:
+    """Old versions have `user`; new ones only the author of the first message, unless an admin wrote it."""
+    if item.user is not None:
+        return item.user
+    author = item.source.author if item.source else None
+    return author if author is not None and author.type not in ("admin", "bot", "team") else _Person()
+
+
+def _assignee(item: _Item) -> dict[str, Any] | None:
+    """ "0" is nobody."""
+    assignee = item.assignee or _Person()
+    found = optional_identifier(assignee.id or item.admin_assignee_id, "assignee.id")
+    if found in (None, "0"):
+        return None
+    return person(id=found, name=present(assignee.name), email=email_of(assignee.email))
+
+
+def _subject(item: _Item) -> str | None:
+    attributes = item.ticket_attributes or {}
+    first = item.source or item.conversation_message or _Message()
+    for candidate in (item.title, attributes.get("_default_title_"), first.subject):
+        if isinstance(candidate, str) and present(candidate):
+            return present(candidate)
+    return None
+
+
+def _link(item: _Item, app_id: str | None) -> str | None:
+    given = (item.links or {}).get("conversation_web")
+    if isinstance(given, str) and link_of(given):
+        return link_of(given)
+    return f"https://app.intercom.com/a/apps/{app_id}/conversations/{_record_id(item)}" if app_id else None
+
+
+def _conversation_status(item: _Item) -> str | None:
+    if item.state:
+        return CONVERSATION_STATES.get(item.state)
+    return None if item.open is None else "open" if item.open else "closed"
+
+
+def _ticket_status(item: _Item, topic: str) -> str | None:
+    if topic in TICKET_STATUS_BY_TOPIC:
+        return TICKET_STATUS_BY_TOPIC[topic]
+    state = item.ticket_state
+    category = state.category if isinstance(state, _TicketState) else state
+    return TICKET_CATEGORIES.get(category or "")
+
+
+SOURCE = Source(name="intercom", verify=verify, translate=translate, signature_headers=("x-hub-signature",))

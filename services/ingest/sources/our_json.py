@@ -1,0 +1,201 @@
+"""Our own documented JSON (docs/webhooks.md), which `standard`, `hmac` and CloudEvents carry."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest.scales import CES_1_7, CSAT_1_5, NPS_0_10, NumberScale, ScoreError, to_number
+from services.ingest.sources.base import Options, Translation, Unprocessable, accept, handshake, ignore
+from services.ingest.sources.options import STATUSES, scale_of
+from services.ingest.sources.reading import (
+    Identifier,
+    comment_of,
+    email_of,
+    from_iso,
+    identifier,
+    known,
+    link_of,
+    optional_identifier,
+    person,
+    present,
+    shape,
+)
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+SURVEY_TYPES = ("survey.response.created", "survey.response.updated")
+TICKET_TYPES = ("ticket.updated",)
+PING_TYPES = ("ping", "test")
+
+_DEFAULT_SCALES = {"csat": CSAT_1_5, "nps": NPS_0_10, "ces": CES_1_7}
+
+
+class _Ticket(msgspec.Struct):
+    id: Identifier | None = None
+    status: str | None = None
+    subject: str | None = None
+    url: str | None = None
+
+
+class _Respondent(msgspec.Struct):
+    email: str | None = None
+    name: str | None = None
+
+
+class _Account(msgspec.Struct):
+    id: Identifier | None = None
+    account_id: Identifier | None = None
+    external_id: Identifier | None = None
+    organization_id: Identifier | None = None
+    organization_external_id: Identifier | None = None
+    organization_name: str | None = None
+    domain: str | None = None
+    name: str | None = None
+
+
+class _Assignee(msgspec.Struct):
+    id: Identifier | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+class _Data(msgspec.Struct):
+    id: Identifier | None = None
+    metric: str | None = None
+    score: Any = None
+    scale: dict[str, Any] | None = None
+    comment: str | None = None
+    ticket: _Ticket | None = None
+    respondent: _Respondent | None = None
+    account: _Account | None = None
+    assignee: _Assignee | None = None
+    survey_id: Identifier | None = None
+    occurred_at: str | None = None
+    status: str | None = None
+    subject: str | None = None
+    url: str | None = None
+
+
+class Envelope(msgspec.Struct):
+    """`{"type": ..., "timestamp": ..., "data": {...}}`"""
+
+    type: str | None = None
+    timestamp: str | None = None
+    data: Any = None
+
+
+def translate_data(
+    kind: str,
+    data: Any,
+    source: str,
+    unique_id: str,
+    timestamp: str | None,
+    options: Options,
+    received_at: datetime,
+) -> Translation:
+    """One element of `kind` (the type). Raises Unprocessable; types that we do not know are ignored."""
+    if not kind:
+        raise Unprocessable("type is missing.")
+    if kind in PING_TYPES:
+        return handshake("A test delivery.")
+    if kind not in SURVEY_TYPES and kind not in TICKET_TYPES:
+        return ignore(f"Events of this type are not needed; we take {', '.join(SURVEY_TYPES + TICKET_TYPES)}.")
+    if data is None:
+        raise Unprocessable("data is missing.")
+    read = shape(data, _Data)
+    about = _about(read, source, unique_id, timestamp, received_at)
+    return _survey(read, about, options) if kind in SURVEY_TYPES else _ticket(read, about)
+
+
+def _about(read: _Data, source: str, unique_id: str, timestamp: str | None, received_at: datetime) -> Mapping[str, Any]:
+    """The fields that responses and tickets share."""
+    ticket, who, assignee = read.ticket or _Ticket(), read.respondent or _Respondent(), read.assignee or _Assignee()
+    return {
+        "source": source,
+        "unique_id": unique_id,
+        "received_at": received_at,
+        "ticket_id": optional_identifier(ticket.id, "data.ticket.id"),
+        "ticket_status": _status(ticket.status),
+        "subject": present(ticket.subject),
+        "ticket_url": link_of(ticket.url),
+        "requester_email": email_of(who.email),
+        "requester_name": present(who.name),
+        "account_hint": _hint(read.account or _Account()),
+        "assignee": person(
+            id=optional_identifier(assignee.id, "data.assignee.id"),
+            name=present(assignee.name),
+            email=email_of(assignee.email),
+        ),
+        "occurred_at": from_iso(read.occurred_at, "data.occurred_at") or from_iso(timestamp, "timestamp"),
+    }
+
+
+def _survey(read: _Data, about: Mapping[str, Any], options: Options) -> Translation:
+    record_id = identifier(read.id, "data.id")
+    try:
+        score = _scale(read, options).score(read.score)
+    except ScoreError as wrong:
+        raise Unprocessable(f"data.score: {wrong}.") from None
+    if score is None:
+        return ignore("The response has no score.")
+    return accept(
+        SurveyResponded(
+            record_id=record_id,
+            metric=score.metric,
+            raw_score=score.raw,
+            raw_scale=score.raw_scale,
+            normalised_score=score.normalised,
+            comment=comment_of(read.comment),
+            survey_id=optional_identifier(read.survey_id, "data.survey_id"),
+            **about,
+        )
+    )
+
+
+def _ticket(read: _Data, about: Mapping[str, Any]) -> Translation:
+    """The ticket is `data.ticket`; a `data` that is itself the ticket is understood too."""
+    ticket_id = about["ticket_id"] or identifier(read.id, "data.ticket.id")
+    own = {
+        "ticket_id": ticket_id,
+        "ticket_status": about["ticket_status"] or _status(read.status),
+        "subject": about["subject"] or present(read.subject),
+        "ticket_url": about["ticket_url"] or link_of(read.url),
+    }
+    return accept(TicketChanged(record_id=ticket_id, **{**about, **own}))
+
+
+def _scale(read: _Data, options: Options) -> NumberScale:
+    metric = (read.metric or "").strip().lower()
+    if metric not in _DEFAULT_SCALES:
+        raise ScoreError("data.metric must be csat, nps or ces")
+    fractions = metric != "nps"
+    if read.scale is None:
+        own = scale_of(options, metric, _DEFAULT_SCALES[metric])
+        return NumberScale(metric, own.minimum, own.maximum, own.reversed, fractions)
+    backwards = read.scale.get("reversed", False)
+    if not isinstance(backwards, bool):
+        raise ScoreError("data.scale.reversed must be true or false")
+    low, high = (to_number(read.scale.get(end), f"data.scale.{end}") for end in ("min", "max"))
+    return NumberScale(metric, low, high, backwards, fractions)
+
+
+def _status(value: str | None) -> str | None:
+    status = (value or "").strip().lower()
+    if status and status not in STATUSES:
+        raise Unprocessable(f"data.ticket.status must be one of {', '.join(STATUSES)}.")
+    return status or None
+
+
+def _hint(account: _Account) -> dict[str, Any]:
+    domain = present(account.domain)
+    return known(
+        account_id=optional_identifier(account.account_id or account.id, "data.account.id"),
+        external_id=optional_identifier(account.external_id, "data.account.external_id"),
+        organization_id=optional_identifier(account.organization_id, "data.account.organization_id"),
+        organization_external_id=optional_identifier(
+            account.organization_external_id, "data.account.organization_external_id"
+        ),
+        organization_name=present(account.organization_name or account.name),
+        domain=domain.lower() if domain else None,
+    )

@@ -1,0 +1,146 @@
+"""Zendesk event webhooks (`zen:event-type:ticket.*`): status changes, merges, deletions and satisfaction ratings."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest.scales import Score
+from services.ingest.sources.base import Options, Translation, Unprocessable, accept, ignore
+from services.ingest.sources.reading import (
+    Identifier,
+    comment_of,
+    from_iso,
+    identifier,
+    known,
+    optional_identifier,
+    person,
+    present,
+    shape,
+)
+from services.ingest.sources.zendesk_rating import rating_score, status_of
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+PREFIX = "zen:event-type:"
+RATED = ("ticket.csat_received",)
+STATUS_CHANGED = "ticket.status_changed"
+# Event types that say the new status by their name.
+STATUS_BY_TYPE = {
+    "ticket.merged": "merged",
+    "ticket.soft_deleted": "deleted",
+    "ticket.permanently_deleted": "deleted",
+}
+
+
+class _Detail(msgspec.Struct):
+    id: Identifier | None = None
+    status: str | None = None
+    subject: str | None = None
+    organization_id: Identifier | None = None
+    assignee_id: Identifier | None = None
+
+
+class _Satisfaction(msgspec.Struct):
+    score: Any = None
+    comment: Any = None
+
+
+class _Event(msgspec.Struct):
+    current: Any = None
+    satisfaction_score: _Satisfaction | str | int | float | None = None
+    comment: Any = None
+
+
+class _Envelope(msgspec.Struct):
+    type: str
+    id: Identifier | None = None
+    time: str | None = None
+    account_id: Identifier | None = None
+    detail: _Detail | None = None
+    event: _Event | None = None
+
+
+def translate(document: dict[str, Any], options: Options, received_at: datetime) -> Translation:
+    """Raises Unprocessable. https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events"""
+    kind = _kind(document)
+    if kind not in RATED and kind != STATUS_CHANGED and kind not in STATUS_BY_TYPE:
+        return ignore("Zendesk events of this type are not needed; we take status changes and satisfaction ratings.")
+    envelope = shape(document, _Envelope)
+    if kind in RATED:
+        return _rated(envelope, options, received_at)
+    return _changed(envelope, kind, options, received_at)
+
+
+def _kind(document: dict[str, Any]) -> str:
+    kind = document.get("type")
+    if not isinstance(kind, str):
+        raise Unprocessable("Neither a Zendesk event (type is missing) nor our trigger template (ticket is missing).")
+    return kind.removeprefix(PREFIX)
+
+
+def _changed(envelope: _Envelope, kind: str, options: Options, received_at: datetime) -> Translation:
+    event, detail = envelope.event or _Event(), envelope.detail or _Detail()
+    raw = event.current if isinstance(event.current, str) else detail.status
+    status = STATUS_BY_TYPE.get(kind) or status_of(raw, options)
+    if status is None:
+        raise Unprocessable("event.current is not a Zendesk ticket status.")
+    about = _about(envelope, options, received_at)
+    return accept(TicketChanged(record_id=about["ticket_id"], **{**about, "ticket_status": status}))
+
+
+def _rated(envelope: _Envelope, options: Options, received_at: datetime) -> Translation:
+    event = envelope.event or _Event()
+    satisfaction = event.satisfaction_score
+    if not isinstance(satisfaction, _Satisfaction):
+        satisfaction = _Satisfaction(score=satisfaction)
+    score = rating_score(_base_word(satisfaction.score), options)
+    if score is None:
+        return ignore("The survey is offered but not answered yet.")
+    about = _about(envelope, options, received_at)
+    comment = _comment(satisfaction.comment) or _comment(event.comment)
+    return accept(_response(score, satisfaction.score, comment, about))
+
+
+def _response(score: Score, raw: Any, comment: str | None, about: dict[str, Any]) -> SurveyResponded:
+    return SurveyResponded(
+        record_id=f"csat:{about['ticket_id']}",
+        metric=score.metric,
+        raw_score=raw,
+        raw_scale=score.raw_scale,
+        normalised_score=score.normalised,
+        comment=comment,
+        **about,
+    )
+
+
+def _base_word(raw: Any) -> Any:
+    """GOOD of GOOD_WITH_COMMENT."""
+    return raw[: -len("_WITH_COMMENT")] if isinstance(raw, str) and raw.upper().endswith("_WITH_COMMENT") else raw
+
+
+def _comment(value: Any) -> str | None:
+    """Where the comment lies is not documented: a text, or an object with a `body`."""
+    if isinstance(value, dict):
+        value = value.get("body")
+    return comment_of(value) if isinstance(value, str) else None
+
+
+def _about(envelope: _Envelope, options: Options, received_at: datetime) -> dict[str, Any]:
+    detail = envelope.detail or _Detail()
+    ticket_id = identifier(detail.id, "detail.id")
+    subdomain = options.get("subdomain")
+    return {
+        "source": "zendesk",
+        "unique_id": identifier(envelope.id, "id"),
+        "received_at": received_at,
+        "ticket_id": ticket_id,
+        "ticket_status": status_of(detail.status, options),
+        "subject": present(detail.subject),
+        "ticket_url": f"https://{subdomain}.zendesk.com/agent/tickets/{ticket_id}" if subdomain else None,
+        "account_hint": known(
+            vendor_account_id=optional_identifier(envelope.account_id, "account_id"),
+            organization_id=optional_identifier(detail.organization_id, "detail.organization_id"),
+        ),
+        "assignee": person(id=optional_identifier(detail.assignee_id, "detail.assignee_id")),
+        "occurred_at": from_iso(envelope.time, "time"),
+    }

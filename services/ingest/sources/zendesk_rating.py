@@ -1,0 +1,66 @@
+"""Zendesk's satisfaction ratings and ticket statuses, as words, numbers or localised text."""
+
+import re
+from typing import Any
+
+from services.ingest.scales import CSAT_1_5, GOOD_BAD, Score, ScoreError, is_missing, shown
+from services.ingest.sources.base import Options, Unprocessable
+from services.ingest.sources.options import scale_of
+
+_FIRST_WORD = re.compile(r"\s*([^\W\d_]+)")
+_NUMERIC = re.compile(r"\s*[+-]?[0-9.]+\s*")
+_UNRATED = ("offered", "unoffered", "not offered", "not rated", "unrated")
+
+STATUSES = {
+    "new": "new",
+    "open": "open",
+    "pending": "pending",
+    "hold": "pending",
+    "on-hold": "pending",
+    "on hold": "pending",
+    "solved": "solved",
+    "closed": "closed",
+    "archived": "closed",
+    "deleted": "deleted",
+    "scrubbed": "deleted",
+    "merged": "merged",
+}
+
+
+def rating_score(raw: Any, options: Options) -> Score | None:
+    """The score of a rating; None where nobody rated (missing, offered, unoffered).
+
+    Text is looked up in the option `rating_text_map`; else its first word counts, good or bad. Numbers are on
+    `csat_scale` (1 to 5). Raises Unprocessable naming the option that would help."""
+    if is_missing(raw):
+        return None
+    try:
+        if not isinstance(raw, str) or _NUMERIC.fullmatch(raw):
+            return scale_of(options, "csat", CSAT_1_5).score(raw)
+        return _of_text(raw, options)
+    except ScoreError as wrong:
+        raise Unprocessable(f"The satisfaction rating: {wrong}.") from None
+
+
+def _of_text(raw: str, options: Options) -> Score | None:
+    text = raw.strip().casefold()
+    meaning = options.get("rating_text_map", {}).get(text)
+    if meaning is None:
+        if text.startswith(_UNRATED):
+            return None
+        first = _FIRST_WORD.match(text)
+        meaning = first[1] if first else ""
+    if meaning == "none":
+        return None
+    if isinstance(meaning, int | float):
+        return Score("csat", raw, dict(CSAT_1_5.described), meaning)
+    if meaning not in GOOD_BAD.values:
+        raise ScoreError(f"csat {shown(raw)} is outside its scale bad, good; map it in rating_text_map")
+    return GOOD_BAD.score(raw, meaning)
+
+
+def status_of(raw: str | None, options: Options) -> str | None:
+    """Our status, None where the text is unknown; localised texts by the option `status_text_map`."""
+    text = (raw or "").strip().casefold()
+    mapped: str | None = options.get("status_text_map", {}).get(text) or STATUSES.get(text)
+    return mapped

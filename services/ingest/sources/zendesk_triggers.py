@@ -1,0 +1,136 @@
+"""Zendesk trigger webhooks: the body is our template (docs/sources/zendesk.md), every value a text."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest.scales import Score
+from services.ingest.sources.base import Feedback, Options, Translation, Unprocessable, accept, handshake, ignore
+from services.ingest.sources.reading import (
+    Identifier,
+    comment_of,
+    digest,
+    email_domain,
+    email_of,
+    from_iso,
+    identifier,
+    known,
+    link_of,
+    optional_identifier,
+    person,
+    present,
+    shape,
+)
+from services.ingest.sources.zendesk_rating import rating_score, status_of
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+RATED = "csat.rated"
+
+
+class _Ticket(msgspec.Struct):
+    id: Identifier | None = None
+    title: str | None = None
+    status: str | None = None
+    url: str | None = None
+    updated_at: str | None = None
+
+
+class _Person(msgspec.Struct):
+    id: Identifier | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+class _Organization(msgspec.Struct):
+    id: Identifier | None = None
+    name: str | None = None
+    external_id: Identifier | None = None
+
+
+class _Satisfaction(msgspec.Struct):
+    rating: Any = None
+    comment: str | None = None
+
+
+class _Template(msgspec.Struct):
+    ticket: _Ticket
+    event: str | None = None
+    requester: _Person | None = None
+    organization: _Organization | None = None
+    assignee: _Person | None = None
+    satisfaction: _Satisfaction | None = None
+
+
+def translate(
+    document: dict[str, Any], invocation: str | None, body: bytes, options: Options, received_at: datetime
+) -> Translation:
+    """`event` says what the trigger is for: `csat.rated` yields the response, anything else the ticket, and the
+    response too where the ticket is rated. Raises Unprocessable."""
+    read = shape(document, _Template)
+    if "{{" in str(read.ticket.id or ""):
+        return handshake("The placeholders are not filled in: a test of the webhook, not of the trigger.")
+    about = _about(read, identifier(invocation or digest(body), "the invocation id"), options, received_at)
+    rated = (read.event or "").strip().lower() == RATED
+    response = _response(read, about, options, must=rated)
+    if rated:
+        return accept(response) if response else ignore("The survey is offered but not answered yet.")
+    events: list[Feedback] = [_ticket(about)]
+    return accept(*events, *([response] if response else []))
+
+
+def _ticket(about: dict[str, Any]) -> TicketChanged:
+    if about["ticket_status"] is None:
+        raise Unprocessable("ticket.status is not one of Zendesk's; map it in status_text_map.")
+    return TicketChanged(record_id=about["ticket_id"], **about)
+
+
+def _response(read: _Template, about: dict[str, Any], options: Options, *, must: bool) -> SurveyResponded | None:
+    satisfaction = read.satisfaction or _Satisfaction()
+    score = _score(satisfaction.rating, options, must=must)
+    if score is None:
+        return None
+    return SurveyResponded(
+        record_id=f"csat:{about['ticket_id']}",
+        metric=score.metric,
+        raw_score=score.raw,
+        raw_scale=score.raw_scale,
+        normalised_score=score.normalised,
+        comment=comment_of(satisfaction.comment),
+        **about,
+    )
+
+
+def _score(rating: Any, options: Options, *, must: bool) -> Score | None:
+    try:
+        return rating_score(rating, options)
+    except Unprocessable:
+        # A trigger about the ticket carries the rating by the way, in words that may be "not rated" in any language.
+        if must:
+            raise
+        return None
+
+
+def _about(read: _Template, unique_id: str, options: Options, received_at: datetime) -> dict[str, Any]:
+    requester, assignee = read.requester or _Person(), read.assignee or _Person()
+    organization = read.organization or _Organization()
+    email = email_of(requester.email)
+    return {
+        "source": "zendesk",
+        "unique_id": unique_id,
+        "received_at": received_at,
+        "ticket_id": identifier(read.ticket.id, "ticket.id"),
+        "ticket_status": status_of(read.ticket.status, options),
+        "subject": present(read.ticket.title),
+        "ticket_url": link_of(read.ticket.url),
+        "requester_email": email,
+        "requester_name": present(requester.name),
+        "account_hint": known(
+            organization_id=optional_identifier(organization.id, "organization.id"),
+            organization_name=present(organization.name),
+            organization_external_id=optional_identifier(organization.external_id, "organization.external_id"),
+            **email_domain(email),
+        ),
+        "assignee": person(name=present(assignee.name), email=email_of(assignee.email)),
+        "occurred_at": from_iso(read.ticket.updated_at, "ticket.updated_at"),
+    }
