@@ -1,5 +1,6 @@
 """Brings a database to a revision, and tells which one it has."""
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -13,6 +14,7 @@ from shared.errors import ConfigurationError
 
 # Two upgrades at once would both create the tables; any fixed number will do.
 _POSTGRES_LOCK = 7_236_403
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def configuration(connection: Connection | None = None) -> Config:

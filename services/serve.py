@@ -1,0 +1,98 @@
+"""Serves one composition over HTTP until the process is told to end, then stops in order."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+from services.composition import Composition
+from shared.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 5
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ConfigurationError saying which setting to change."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}."
+            " Choose another with --port or CLOSELOOP_HTTP__PORT."
+        ) from error
+
+
+def address(listener: socket.socket) -> str:
+    """The listener's base URL as seen from this machine: `http://127.0.0.1:8000`."""
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{reachable}:{port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn, ended by SIGTERM or SIGINT with status 0 once all is committed (its own would re-raise the signal)."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+
+async def serve(
+    composition: Composition, listener: socket.socket, beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+) -> None:
+    """Serve until SIGTERM or SIGINT. `beside` runs along, and is cancelled at the end. Raises what opening raised when
+    it can never succeed."""
+    server = Server(
+        uvicorn.Config(
+            composition.app(),
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    failures: list[Exception] = []
+
+    def failed(error: Exception) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    composition.failed = failed
+    companions = [asyncio.create_task(work()) for work in beside]
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for task in companions:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    if failures:
+        raise failures[0]
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
