@@ -1,6 +1,5 @@
 """Dead letters: what can never be handled is kept with its reason, can be listed, and can be replayed."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from traceback import walk_tb
 from types import TracebackType
@@ -23,7 +22,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """`topic` is where it was to be read, or for a raw webhook the topic of what it would have become. `kind` is
-    "message" or "webhook"; `source` the webhook's. `headers` are those of the original."""
+    "message" or "webhook"; `source` the webhook's. `headers` are those of the original; `message` is the letter as it
+    lies in the dead-letter topic."""
 
     id: str
     topic: str
@@ -37,6 +37,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes
     value: bytes | None
     headers: Headers = ()
+    message: Message
     replayed_at: datetime | None = None
 
 
@@ -108,6 +109,7 @@ def parse(message: Message) -> DeadLetter | None:
         key=message.key,
         value=message.value,
         headers=_without_ours(message.headers),
+        message=message,
     )
 
 
@@ -131,17 +133,18 @@ async def find(bus: Bus, letter_id: str) -> DeadLetter | None:
     return found[0] if len(found) == 1 else None
 
 
-async def replay(bus: Bus, letter: DeadLetter, records: Sequence[Record] | None = None) -> None:
-    """Publish the original again. Its event id is the old one, so that twice does no more than once (G2). A raw
-    webhook needs the `records` that ingest translates it to. Raises BusUnavailable."""
-    if records is None:
-        if letter.kind != MESSAGE:
-            raise ConfigurationError(f"dead letter {letter.id} is a raw {letter.kind}: its source must translate it")
-        records = [Record(letter.topic, letter.key, letter.value, letter.headers)]
-    mark = Record(dead(letter.topic).name, letter.key, b"", _encode({"dl_replayed": letter.id}))
-    # The mark goes last: a crash in between leaves a letter that is still listed as not replayed.
-    await bus.publish(records)
-    await bus.publish([mark])
+async def replay(bus: Bus, letter: DeadLetter) -> None:
+    """Publish the original message again. Its event id is the old one, so that twice does no more than once (G2).
+    Raises BusUnavailable, and ConfigurationError for a raw webhook, which ingest must translate first."""
+    if letter.kind != MESSAGE:
+        raise ConfigurationError(f"dead letter {letter.id} is a raw {letter.kind}: its source must translate it")
+    await bus.publish([Record(letter.topic, letter.key, letter.value, letter.headers)])
+    await mark_replayed(bus, letter)
+
+
+async def mark_replayed(bus: Bus, letter: DeadLetter) -> None:
+    """Let `list_dead` say that it was replayed. Called last: a crash before leaves it listed as it was."""
+    await bus.publish([Record(dead(letter.topic).name, letter.key, b"", _encode({"dl_replayed": letter.id}))])
 
 
 def _without_ours(headers: Headers) -> Headers:
