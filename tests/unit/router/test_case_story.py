@@ -1,0 +1,266 @@
+"""The life of a case, as CSMs and auditors would tell it."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.router.domain import commands
+from services.router.domain.case import Severity, Status
+from services.router.domain.decision import (
+    CancelDeadlines,
+    DeadlineKind,
+    InvalidCommand,
+    NoticeKind,
+    Refused,
+    StartDeadline,
+    Tell,
+)
+from tests.support.domain import ANA, LEA, NOON, Story, opened, touch
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def started(story: Story) -> dict[DeadlineKind, StartDeadline]:
+    return {effect.kind: effect for effect in story.decision.effects if isinstance(effect, StartDeadline)}
+
+
+def told(story: Story) -> list[NoticeKind]:
+    return [effect.kind for effect in story.decision.effects if isinstance(effect, Tell)]
+
+
+def test_opening_starts_the_touch_clock_and_tells_owner_and_lead() -> None:
+    decision = opened()
+    assert decision.case.touch_due_at == NOON + DAY
+    due = {effect.kind: effect.due_at for effect in decision.effects if isinstance(effect, StartDeadline)}
+    assert due == {DeadlineKind.TOUCH_REMINDER: NOON + 20 * HOUR, DeadlineKind.TOUCH_DUE: NOON + DAY}
+    assert [effect.roles for effect in decision.effects if isinstance(effect, Tell)] == [("owner", "support_lead")]
+
+
+def test_acknowledged_is_not_touched(story: Story) -> None:
+    story.does(commands.Acknowledge(actor=ANA))
+    assert story.case.status is Status.ACKNOWLEDGED
+    assert not any(isinstance(effect, CancelDeadlines) for effect in story.decision.effects)
+    story.after(DAY).does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1"))
+    assert told(story) == [NoticeKind.ESCALATION]
+
+
+def test_a_touch_stops_the_clock_and_promises_the_close_out(story: Story) -> None:
+    story.after(HOUR).touches()
+    assert story.case.status is Status.TOUCHED
+    assert story.case.close_out_due_at == story.now + 7 * DAY
+    assert started(story)[DeadlineKind.CLOSE_OUT].due_at == story.now + 7 * DAY
+
+
+def test_the_close_out_counts_from_the_touch_whether_resolve_is_pressed_or_not(story: Story) -> None:
+    story.touches()
+    promised = story.case.close_out_due_at
+    story.after(DAY).does(commands.Resolve(actor=ANA, outcome="fixed", what_was_done="New export"))
+    assert story.case.close_out_due_at == promised
+
+
+def test_a_second_low_score_is_never_swallowed_by_an_acknowledgement(story: Story) -> None:
+    story.does(commands.Acknowledge(actor=ANA))
+    story.after(HOUR).joins()
+    assert story.case.status is Status.OPEN
+    assert story.case.severity is Severity.HIGH
+    assert story.case.reopened == 0
+    assert [clock.due_at - NOON for clock in story.case.waiting_clocks] == [DAY, DAY + HOUR]
+    assert told(story) == [NoticeKind.JOINED]
+
+
+def test_a_touch_covers_only_what_its_author_saw(story: Story) -> None:
+    seen = story.case.version
+    story.after(HOUR).joins()
+    story.touches(version=seen)
+    assert story.case.status is Status.OPEN
+    assert [clock.response_id for clock in story.case.waiting_clocks] == ["r2"]
+    story.after(HOUR).touches(version=story.case.version)
+    assert story.case.status is Status.TOUCHED
+
+
+def test_a_further_touch_does_not_move_a_promise(story: Story) -> None:
+    story.touches()
+    promised = story.case.close_out_due_at
+    story.after(3 * DAY).touches(acknowledgement="Called again to say the export is out.")
+    assert story.case.close_out_due_at == promised
+
+
+def test_a_response_that_joins_a_touched_case_asks_for_a_touch_of_its_own(story: Story) -> None:
+    story.touches()
+    story.after(DAY).joins()
+    assert story.case.status is Status.OPEN
+    assert story.case.close_out_due_at is None
+    story.after(HOUR).touches()
+    assert story.case.close_out_due_at == story.now + 7 * DAY
+
+
+def test_day_seven_asks_the_owner_then_reminds_then_tells_the_lead(story: Story) -> None:
+    story.touches()
+    story.after(7 * DAY).does(commands.Fire(actor="system", kind="close_out", due_at=story.now))
+    assert told(story) == [NoticeKind.CLOSE_OUT]
+    assert started(story)[DeadlineKind.CLOSE_OUT_REMINDER].due_at == story.now + DAY
+    assert started(story)[DeadlineKind.CLOSE_OUT_OVERDUE].due_at == story.now + 2 * DAY
+    story.after(DAY).does(commands.Fire(actor="system", kind="close_out_reminder", due_at=story.now))
+    assert told(story) == [NoticeKind.CLOSE_OUT_REMINDER]
+    story.after(DAY).does(commands.Fire(actor="system", kind="close_out_overdue", due_at=story.now))
+    assert [effect.roles for effect in story.decision.effects if isinstance(effect, Tell)] == [("support_lead",)]
+
+
+def test_still_open_reopens_with_reason_and_a_new_clock(story: Story) -> None:
+    story.touches()
+    story.after(7 * DAY).does(commands.StillOpen(actor=ANA, reason="The export fails again"))
+    assert story.case.status is Status.OPEN
+    assert story.case.reopened == 1
+    assert story.case.touch_due_at == story.now + DAY
+    assert told(story) == [NoticeKind.REOPENED]
+
+
+def test_closing_keeps_what_was_done_and_cancels_every_deadline(story: Story) -> None:
+    story.touches()
+    story.does(commands.ConfirmClosed(actor=ANA, what_was_done="Export fixed, customer agrees"))
+    assert story.case.status is Status.CLOSED
+    assert story.decision.entries[0].texts == {"what_was_done": "Export fixed, customer agrees"}
+    story.after(7 * DAY).does(commands.Fire(actor="system", kind="close_out", due_at=story.now))
+    assert not story.decision.entries
+
+
+def test_a_customer_who_left_can_be_closed_untouched_with_the_reason(story: Story) -> None:
+    with pytest.raises(Refused):
+        story.does(commands.ConfirmClosed(actor=ANA))
+    with pytest.raises(InvalidCommand) as wrong:
+        story.does(commands.ConfirmClosed(actor=ANA, outcome="customer_left"))
+    assert wrong.value.field == "what_was_done"
+    story.does(commands.ConfirmClosed(actor=ANA, outcome="customer_left", what_was_done="Contract ended in May"))
+    assert story.case.status is Status.CLOSED
+
+
+def test_a_wrong_touch_is_taken_back_and_its_clock_runs_as_first_promised(story: Story) -> None:
+    story.after(HOUR).touches()
+    story.after(HOUR).does(commands.CorrectTouch(actor=LEA, reason="That was another customer"))
+    assert story.case.status is Status.OPEN
+    assert story.case.touch_due_at == NOON + DAY
+    assert story.case.close_out_due_at is None
+    assert started(story)[DeadlineKind.TOUCH_DUE].due_at == NOON + DAY
+    assert story.case.reopened == 0
+
+
+def test_snooze_silences_reminders_and_moves_no_due_time(story: Story) -> None:
+    due = story.case.touch_due_at
+    story.does(commands.Snooze(actor=ANA, until=NOON + 22 * HOUR, reason="Customer is on a plane"))
+    story.after(20 * HOUR).does(
+        commands.Fire(actor="system", kind="touch_reminder", due_at=story.now, clock_id="L-TEST:1")
+    )
+    assert not told(story)
+    assert story.case.touch_due_at == due
+    story.after(4 * HOUR).does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1"))
+    assert told(story) == [NoticeKind.ESCALATION]
+
+
+def test_two_breached_clocks_of_one_case_escalate_once(story: Story) -> None:
+    story.after(HOUR).joins()
+    story.after(DAY).does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1"))
+    assert told(story) == [NoticeKind.ESCALATION]
+    second = story.case.waiting_clocks[1].id
+    story.does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id=second))
+    assert [entry.type for entry in story.decision.entries] == ["touch_breached"]
+    assert not told(story)
+
+
+def test_a_late_click_says_who_was_first_and_changes_nothing(story: Story) -> None:
+    story.does(commands.Acknowledge(actor=ANA))
+    before = story.case
+    with pytest.raises(Refused, match=r"Already acknowledged by ana@us\.example at 2026-11-02 12:00 UTC"):
+        story.does(commands.Acknowledge(actor=LEA))
+    assert story.case == before
+
+
+def test_the_same_command_twice_is_done_once(story: Story) -> None:
+    logged = touch(NOON)
+    story.does(logged)
+    once = story.case
+    assert story.does(logged).repeated
+    assert story.case == once
+
+
+def test_a_touch_typed_while_somebody_acknowledged_is_not_thrown_away(story: Story) -> None:
+    seen = story.case.version
+    story.after(5 * timedelta(minutes=1)).does(commands.Acknowledge(actor=LEA))
+    story.after(5 * timedelta(minutes=1)).touches(version=seen)
+    assert story.case.status is Status.TOUCHED
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"channel": "telepathy"}, "channel"),
+        ({"touched_at": NOON + HOUR}, "touched_at"),
+        ({"touched_at": NOON - DAY}, "touched_at"),
+        ({"acknowledgement": "   "}, "acknowledgement"),
+        ({"next_step": ""}, "next_step"),
+        ({"next_step_due": (NOON - DAY).date()}, "next_step_due"),
+    ],
+)
+def test_a_touch_that_cannot_be_right_names_its_field(story: Story, facts: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidCommand) as wrong:
+        story.touches(**facts)
+    assert wrong.value.field == field
+
+
+def test_a_touch_in_the_minute_of_the_answer_counts_though_slack_knows_no_seconds() -> None:
+    story = Story()
+    story.case = opened(NOON + timedelta(seconds=40)).case
+    story.after(timedelta(minutes=2)).touches(touched_at=NOON)
+    assert story.case.status is Status.TOUCHED
+    assert story.case.touched_at == NOON + timedelta(seconds=40)
+
+
+ALL_STATES = {
+    Status.OPEN: [],
+    Status.ACKNOWLEDGED: [commands.Acknowledge(actor=ANA)],
+    Status.TOUCHED: [touch(NOON)],
+    Status.RESOLVED: [touch(NOON), commands.Resolve(actor=ANA, outcome="fixed", what_was_done="done")],
+    Status.CLOSED: [touch(NOON), commands.ConfirmClosed(actor=ANA)],
+    Status.DISMISSED: [commands.Dismiss(actor=ANA, reason="robot")],
+}
+ALLOWED = {
+    commands.LogTouch: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED},
+    commands.Resolve: {Status.TOUCHED},
+    commands.ConfirmClosed: {Status.TOUCHED, Status.RESOLVED},
+    commands.StillOpen: {Status.TOUCHED, Status.RESOLVED},
+    commands.Reopen: {Status.CLOSED, Status.DISMISSED},
+    commands.Dismiss: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED, Status.RESOLVED},
+    commands.Reassign: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED, Status.RESOLVED},
+    commands.Acknowledge: {Status.OPEN},
+}
+ASKED = {
+    commands.LogTouch: touch(NOON, actor=LEA),
+    commands.Resolve: commands.Resolve(actor=LEA, outcome="fixed", what_was_done="x"),
+    commands.ConfirmClosed: commands.ConfirmClosed(actor=LEA),
+    commands.StillOpen: commands.StillOpen(actor=LEA, reason="no"),
+    commands.Reopen: commands.Reopen(actor=LEA, reason="again"),
+    commands.Dismiss: commands.Dismiss(actor=LEA, reason="no"),
+    commands.Reassign: commands.Reassign(actor=LEA, new_owner="new@us.example", reason="holiday"),
+    commands.Acknowledge: commands.Acknowledge(actor=LEA),
+}
+
+
+@pytest.mark.parametrize("state", ALL_STATES)
+@pytest.mark.parametrize("kind", ALLOWED)
+def test_every_command_in_every_state_is_allowed_or_refused_with_words(
+    state: Status, kind: type[commands.Command]
+) -> None:
+    story = Story()
+    for command in ALL_STATES[state]:
+        story.does(command)
+    assert story.case.status is state
+    if state in ALLOWED[kind]:
+        assert story.does(ASKED[kind]).entries
+    else:
+        with pytest.raises(Refused) as refused:
+            story.does(ASKED[kind])
+        assert len(refused.value.text) > 10
