@@ -15,7 +15,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
-
 from pydantic_core import PydanticCustomError
 
 from services.ingest.free_mail import FREE_MAIL

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
@@ -17,13 +16,13 @@ from services.ingest.dead_letters import dead_letter
 from services.ingest.publishing import by_event_id
 from services.ingest.signatures import InvalidSignature
 from services.ingest.sources.base import Answer, Feedback, Source, Translation, Unprocessable, WebhookRequest
-from shared.errors import BusUnavailable
+from shared.errors import TransientError
 from shared.events.catalog import SurveyResponded
 from shared.events.envelope import Record, encode_json
 from shared.faults import crash_point
 from shared.observability import WEBHOOKS
 from shared.runtime import Runtime
-from shared.web import BodyTooLarge, problem, read_body, unavailable
+from shared.web import BodyTooLarge, problem, unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -46,27 +45,28 @@ class FrontDoor:
     def __init__(self, runtime: Runtime) -> None:
         self._bus = runtime.bus
         self._clock = runtime.clock
+        self._log = log.bind()
         self._public_url = (runtime.settings.http.public_url or "").rstrip("/")
 
     async def receive(self, door: OpenSource, scope: Scope, receive: Receive) -> Response:
         """Answer a POST: 413, 401, 415, 422, 503, 202, or 200 where nothing was to be taken."""
         name = door.source.name
         try:
-            body = await read_body(Request(scope, receive), BODY_LIMIT)
+            body = await _read(receive)
         except BodyTooLarge:
-            return _refuse(name, "too_large", problem(413, f"The body is over {BODY_LIMIT} bytes."))
-        except ClientDisconnect:
-            return _refuse(name, "disconnected", problem(400, "The connection ended before the body did."))
+            return self._refuse(name, "too_large", problem(413, f"The body is over {BODY_LIMIT} bytes."))
+        except ConnectionResetError:
+            return self._refuse(name, "disconnected", problem(400, "The connection ended before the body did."))
         request = self._request(scope, body)
         try:
             authenticate(door.source, request, door.secrets, door.options, self._clock.now())
         except InvalidSignature as wrong:
-            return _refuse(name, "unauthorized", problem(401, str(wrong), {"www-authenticate": "Signature"}))
+            return self._refuse(name, "unauthorized", problem(401, str(wrong), {"www-authenticate": "Signature"}))
         content_type = request.headers.get("content-type", "")
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", "") or not takes(door.source.content, content_type, body):
             detail = f"Send {door.source.content.upper()}, not compressed, and say so in Content-Type."
-            return _refuse(name, "unsupported", problem(415, detail))
+            return self._refuse(name, "unsupported", problem(415, detail))
         return await self._translate(door, request)
 
     def _request(self, scope: Scope, body: bytes) -> WebhookRequest:
@@ -86,21 +86,21 @@ class FrontDoor:
             return await self._keep(door, request, str(wrong), dry_run)
         except Exception as bug:
             # A body that our code stumbles over is kept like any other that cannot be translated (G12).
-            log.error("translation_failed", source=door.source.name, error=type(bug).__name__)
+            self._log.error("translation_failed", source=door.source.name, error=type(bug).__name__)
             return await self._keep(door, request, f"The translation failed ({type(bug).__name__}).", dry_run)
         if dry_run:
-            return _dry_run(door.source.name, translation)
+            return self._dry_run(door.source.name, translation)
         return await self._publish(door, request, translation)
 
     async def _keep(self, door: OpenSource, request: WebhookRequest, reason: str, dry_run: bool) -> Response:
         name = door.source.name
         if dry_run:
-            return _refuse(name, "dry_run", problem(422, reason))
+            return self._refuse(name, "dry_run", problem(422, reason))
         now = self._clock.now()
         letter_id, record = dead_letter(door.source, door.options, request.headers, request.body, reason, now)
         if not await self._store([record]):
-            return _refuse(name, "unavailable", unavailable("The log cannot take the delivery now; send it again."))
-        return _refuse(name, "unprocessable", problem(422, reason, dead_letter_id=letter_id), letter_id)
+            return self._unavailable(name)
+        return self._refuse(name, "unprocessable", problem(422, reason, dead_letter_id=letter_id), letter_id)
 
     async def _publish(self, door: OpenSource, request: WebhookRequest, translation: Translation) -> Response:
         name = door.source.name
@@ -113,64 +113,83 @@ class FrontDoor:
             records.append(letter)
             rejected.append({"index": one.position, "detail": one.reason, "dead_letter_id": letter_id})
         if records and not await self._store(records):
-            return _refuse(name, "unavailable", unavailable("The log cannot take the delivery now; send it again."))
+            return self._unavailable(name)
         if rejected and not events:
             answer = problem(
                 422, rejected[0]["detail"], dead_letter_id=rejected[0]["dead_letter_id"], rejected=rejected
             )
-            return _refuse(name, "unprocessable", answer, *(one["dead_letter_id"] for one in rejected))
-        return _accepted(door.source, translation, list(events), rejected)
+            return self._refuse(name, "unprocessable", answer, *(one["dead_letter_id"] for one in rejected))
+        return self._accepted(door.source, translation, list(events), rejected)
 
     async def _store(self, records: list[Record]) -> bool:
         """Whether the log has them for good."""
         try:
             await self._bus.publish(records)
-        except BusUnavailable:
+        except TransientError:
             return False
         crash_point("after_publish")
         return True
 
+    def _accepted(
+        self, source: Source, translation: Translation, event_ids: list[str], rejected: list[Any]
+    ) -> Response:
+        outcome = translation.outcome.value
+        WEBHOOKS.labels(source.name, outcome).inc()
+        self._log.info("webhook", source=source.name, outcome=outcome, ids=event_ids)
+        answer = translation.answer or source.answer
+        if answer is not None:
+            return _own_answer(answer)
+        body: dict[str, Any] = {"accepted": len(event_ids)}
+        if event_ids:
+            body["ids"] = event_ids
+        if translation.reason is not None:
+            body["reason"] = translation.reason
+        if rejected:
+            body["rejected"] = rejected
+        return _json(202 if event_ids else 200, body)
 
-def _accepted(source: Source, translation: Translation, event_ids: list[str], rejected: list[Any]) -> Response:
-    outcome = translation.outcome.value
-    WEBHOOKS.labels(source.name, outcome).inc()
-    log.info("webhook", source=source.name, outcome=outcome, ids=event_ids)
-    answer = translation.answer or source.answer
-    if answer is not None:
-        return _own_answer(answer)
-    body: dict[str, Any] = {"accepted": len(event_ids)}
-    if event_ids:
-        body["ids"] = event_ids
-    if translation.reason is not None:
-        body["reason"] = translation.reason
-    if rejected:
-        body["rejected"] = rejected
-    return _json(202 if event_ids else 200, body)
+    def _dry_run(self, name: str, translation: Translation) -> Response:
+        WEBHOOKS.labels(name, "dry_run").inc()
+        self._log.info("webhook", source=name, outcome="dry_run", ids=[])
+        events = [_shown(data) for data, _ in by_event_id(translation.events).values()]
+        body: dict[str, Any] = {
+            "outcome": translation.outcome.value,
+            "reason": translation.reason,
+            "events": events,
+        }
+        if translation.rejected:
+            body["rejected"] = [{"index": one.position, "detail": one.reason} for one in translation.rejected]
+        return _json(200, body)
+
+    def _unavailable(self, name: str) -> Response:
+        return self._refuse(name, "unavailable", unavailable("The log cannot take the delivery now; send it again."))
+
+    def _refuse(self, name: str, outcome: str, answer: Response, *letter_ids: str) -> Response:
+        WEBHOOKS.labels(name, outcome).inc()
+        self._log.warning("webhook", source=name, outcome=outcome, ids=list(letter_ids))
+        return answer
 
 
-def _dry_run(name: str, translation: Translation) -> Response:
-    WEBHOOKS.labels(name, "dry_run").inc()
-    log.info("webhook", source=name, outcome="dry_run", ids=[])
-    events = [_shown(data) for data, _ in by_event_id(translation.events).values()]
-    body: dict[str, Any] = {
-        "outcome": translation.outcome.value,
-        "reason": translation.reason,
-        "events": events,
-    }
-    if translation.rejected:
-        body["rejected"] = [{"index": one.position, "detail": one.reason} for one in translation.rejected]
-    return _json(200, body)
+async def _read(receive: Receive) -> bytes:
+    """The raw body, mostly in one piece. Raises BodyTooLarge, and ConnectionResetError when it breaks off."""
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > BODY_LIMIT:
+            raise BodyTooLarge
+        if not message.get("more_body"):
+            return b"".join([*pieces, piece]) if pieces else piece
+        pieces.append(piece)
 
 
 def _shown(data: Feedback) -> dict[str, Any]:
     kind = "survey response" if isinstance(data, SurveyResponded) else "ticket"
     return {"kind": kind, **msgspec.to_builtins(data)}
-
-
-def _refuse(name: str, outcome: str, answer: Response, *letter_ids: str) -> Response:
-    WEBHOOKS.labels(name, outcome).inc()
-    log.warning("webhook", source=name, outcome=outcome, ids=list(letter_ids))
-    return answer
 
 
 def _own_answer(answer: Answer) -> Response:

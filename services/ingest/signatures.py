@@ -198,8 +198,11 @@ def _base64(secret: str, signed: bytes, algorithm: str) -> bytes:
 
 
 def _require(given: str, expected: Iterable[bytes]) -> None:
-    if not any(_same(given, one) for one in expected):
-        raise InvalidSignature("The signature does not match any active secret.")
+    offered = _utf8(given)
+    for one in expected:
+        if hmac.compare_digest(offered, one):
+            return
+    raise InvalidSignature("The signature does not match any active secret.")
 
 
 def _require_hex(headers: Headers, name: str, algorithm: str, body: bytes, secrets: Secrets) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import msgspec
+
 from services.ingest.signatures import InvalidSignature
 from shared.events.catalog import SurveyResponded, TicketChanged
 
@@ -44,8 +46,7 @@ class Content(StrEnum):
     XML = "xml"
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookRequest:
+class WebhookRequest(msgspec.Struct, frozen=True, gc=False):
     """A delivery. `url` is the public one as called, with its query; header names are lower-case."""
 
     method: str
@@ -71,8 +72,7 @@ class Answer(NamedTuple):
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(msgspec.Struct, frozen=True):
     """What a delivery means. `reason` says why nothing, or less than was sent, is taken."""
 
     outcome: Outcome
