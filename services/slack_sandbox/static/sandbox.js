@@ -194,7 +194,7 @@ async function submit(dialog, form) {
   submitting = button.disabled = true;
   const body = { view_id: dialog.dataset.viewId, user: me, values: entered(form) };
   try { await door("submit", body); } finally { submitting = false; }
-  shown.modal = "";
+  shown.modal = null;
   await refresh(true);
 }
 
