@@ -11,7 +11,7 @@ from shared.clock import Clock, SystemClock
 from shared.db.engine import Database
 from shared.errors import ConfigurationError
 from shared.observability import configure_logging
-from shared.policy import Policy, load_policy
+from shared.policy import EXAMPLE_FALLBACK, Policy, load_policy
 from shared.runtime import Runtime
 from shared.settings import LogSettings, Settings, load_settings
 
@@ -46,10 +46,10 @@ def configure() -> Configuration:
 
 def check(settings: Settings, policy: Policy) -> Configuration:
     """Raises ConfigurationError for settings and policy that are right alone but wrong together."""
-    if real_slack(settings) and policy.routing.fallback_owner is None:
+    if real_slack(settings) and policy.routing.fallback_owner == EXAMPLE_FALLBACK:
         raise ConfigurationError(
-            f"{settings.policy_file}: routing.fallback_owner must name a person once a real Slack token is set:"
-            " that is who gets what nobody else can take"
+            f"{settings.policy_file}: routing.fallback_owner must name one of your people now that a real Slack token"
+            " is set: who gets what nobody else can take (docs/policy.md)"
         )
     return Configuration(settings, policy)
 

@@ -116,7 +116,7 @@ async def _replay_one(letter: DeadLetter, runtime: Runtime) -> None:
         return await dead_letters.replay(runtime.bus, letter)
     # Ingest publishes what the delivery now means; what is left is the mark that says it was done.
     await replay_webhook(_as_message(letter), runtime)
-    await dead_letters.replay(runtime.bus, letter, records=[])
+    await dead_letters.mark_replayed(runtime.bus, letter)
 
 
 def _as_message(letter: DeadLetter) -> Message:

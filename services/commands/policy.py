@@ -9,7 +9,7 @@ from services.commands.terminal import out, warn
 from services.ingest.sources import BY_NAME
 from services.ingest.sources.options import parse_options
 from services.router.calendars import build_calendars
-from shared.errors import ConfigurationError
+from services.router.domain.spans import in_words
 from shared.policy import Policy, load_policy
 from shared.settings import load_settings
 
@@ -52,16 +52,8 @@ def summary(policy: Policy) -> list[str]:
         f"version       {policy.version}",
         f"flagged       CSAT at most {flag.csat_at_most:g}, NPS at most {flag.nps_at_most:g},"
         f" CES below {flag.ces_below:g}",
-        f"clocks        touch within {sla.touch_within}, close-out question after {sla.close_out_after},"
-        f" answered within {sla.close_out_within}; calendar {sla.calendar}; {len(sla.tier)} tiers",
-        f"people        support lead {routing.support_lead or 'not set'},"
-        f" fallback owner {routing.fallback_owner or 'not set'}",
+        f"clocks        touch within {in_words(sla.touch_within)}, close-out question after {in_words(sla.close_out_after)},"
+        f" answered within {in_words(sla.close_out_within)}; calendar {sla.calendar}; {len(sla.tier)} tiers",
+        f"people        support lead {routing.support_lead}, fallback owner {routing.fallback_owner}",
         f"delivery      {routing.delivery}" + (f", pilot: everything goes to {routing.pilot}" if routing.pilot else ""),
     ]
-
-
-def require_usable(policy: Policy) -> None:
-    """Everything of `check` that can be wrong, for `doctor`. Raises ConfigurationError."""
-    build_calendars(policy)
-    if lines := unknown_options(policy):
-        raise ConfigurationError("; ".join(lines))

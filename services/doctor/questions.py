@@ -1,0 +1,111 @@
+"""The questions of `closeloop doctor`. A new one is one function and one line in QUESTIONS."""
+
+from datetime import timedelta
+
+from migrations import schema
+from services.commands.policy import unknown_options
+from services.doctor import slack
+from services.doctor.diagnosis import Answers, Ask, Patient, bad, good, warning
+from services.ingest.sources import BY_NAME
+from services.router.audit import invariants
+from services.router.calendars import build_calendars
+from services.router.store import accounts, directory, people
+from services.startup import warnings
+from shared.bus import dead_letters
+
+_RECENTLY = timedelta(days=30)
+_SHOWN = 10
+_PAGE = 500
+
+
+async def ask_settings(patient: Patient) -> Answers:
+    settings = patient.configuration.settings
+    for words in warnings(settings, settings.http.host):
+        yield warning(words, "see docs/operations.md")
+    on = [name for name in BY_NAME if name in settings.sources and settings.sources[name].secrets()]
+    if on:
+        yield good(f"sources switched on: {', '.join(on)}")
+    else:
+        yield warning("no source is switched on", "set CLOSELOOP_SOURCES__<SOURCE>__SECRET, for example ZENDESK")
+
+
+async def ask_policy(patient: Patient) -> Answers:
+    policy = patient.configuration.policy
+    build_calendars(policy)
+    for words in unknown_options(policy):
+        yield warning(words, "check its spelling")
+    yield good(f"version {policy.version}")
+
+
+async def ask_database(patient: Patient) -> Answers:
+    await patient.database.ping()
+    await schema.require_newest(patient.database)
+    yield good(f"{patient.database.url.get_backend_name()} answers, at revision {schema.newest()}")
+
+
+async def ask_bus(patient: Patient) -> Answers:
+    await patient.bus.ping()
+    yield good("answers")
+
+
+async def ask_dead_letters(patient: Patient) -> Answers:
+    waiting = [letter for letter in await dead_letters.list_dead(patient.bus) if letter.replayed_at is None]
+    if waiting:
+        yield warning(f"{len(waiting)} messages could not be handled", "closeloop dead-letters list")
+    else:
+        yield good("none")
+
+
+async def ask_owners(patient: Patient) -> Answers:
+    async with patient.database.read() as connection:
+        unreachable = await people.unreachable(connection, patient.clock.now() - _RECENTLY)
+        ownerless = 0
+        last = ""
+        while page := await accounts.list_accounts(connection, _PAGE, last):
+            ownerless += sum(account.csm is None for account in page)
+            last = page[-1].id
+    for email, why in list(unreachable.items())[:_SHOWN]:
+        yield bad(f"{email} cannot be reached: {why}", "name another CSM, or let this person join the workspace")
+    if len(unreachable) > _SHOWN:
+        yield bad(f"and {len(unreachable) - _SHOWN} more", "see the table people")
+    if ownerless:
+        yield warning(f"{ownerless} accounts have no CSM: their cases go to the fallback owner", "set `csm` in the CSV")
+    if not unreachable and not ownerless:
+        yield good("everybody we had to reach was reachable")
+
+
+async def ask_domains(patient: Patient) -> Answers:
+    async with patient.database.read() as connection:
+        disputed = await directory.disputed_domains(connection)
+    for domain, claimed_by in sorted(disputed.items()):
+        yield bad(
+            f"{domain} is claimed by {', '.join(claimed_by)}", "leave it with one: until then nobody's CSM is told"
+        )
+    if not disputed:
+        yield good("no domain is claimed twice")
+
+
+async def ask_invariants(patient: Patient) -> Answers:
+    question = invariants.Question(patient.clock.now(), patient.configuration.policy)
+    async with patient.database.read() as connection:
+        findings = await invariants.check(connection, question)
+    for finding in findings:
+        if not finding.holds:
+            yield bad(f"not so: {finding.words} ({', '.join(finding.broken_by[:3])})", "closeloop audit verify")
+    if all(finding.holds for finding in findings):
+        yield good("all hold")
+
+
+QUESTIONS: tuple[tuple[str, Ask], ...] = (
+    ("settings", ask_settings),
+    ("policy", ask_policy),
+    ("database", ask_database),
+    ("event log", ask_bus),
+    ("dead letters", ask_dead_letters),
+    ("Slack", slack.ask_slack),
+    ("Slack buttons", slack.ask_callbacks),
+    ("people", slack.ask_people_of_policy),
+    ("owners", ask_owners),
+    ("domains", ask_domains),
+    ("invariants", ask_invariants),
+)
