@@ -1,7 +1,7 @@
 """Promises from the rows: one indexed query over the touch clocks of a window of time, streamed oldest first."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ async def read_promises(
     within: Window,
     after: tuple[datetime, str] | None = None,
     with_tier: bool = False,
-) -> AsyncIterator[Promise]:
+) -> AsyncGenerator[Promise, None]:
     """The promises that started within the window, in order of start and id; those past `after` when it is given.
     Tier and segment lie in the journal's first entry and are read only `with_tier`."""
     statement = _query(with_tier).where(
