@@ -18,7 +18,6 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.events.catalog import FeedbackScored, SurveyResponded
 from shared.events.envelope import Message, decode_data, from_message
-from shared.observability import FLAGGED
 from shared.policy import Policy
 
 _DECODER = msgspec.json.Decoder(FeedbackScored)
@@ -91,7 +90,6 @@ class Intake:
         }
         await responses.add(tx, row)
         if scored.flagged and not scored.late and not answer.withdrawn:
-            FLAGGED.labels(answer.source, answer.metric).inc()
             await self._flag(tx, id_, answer.received_at, now)
 
     async def _revise(self, tx: AsyncConnection, known: Known, scored: FeedbackScored, now: datetime) -> None:
@@ -111,7 +109,6 @@ class Intake:
         self, tx: AsyncConnection, known: Known, revision: Revision, answer: SurveyResponded, now: datetime
     ) -> None:
         if revision.change is Change.WORSE:
-            FLAGGED.labels(answer.source, answer.metric).inc()
             await self._flag(tx, known.id, answer.received_at, now)
         elif known.case_id is not None:
             noted = await self._note(tx, known, revision.change.value, revision.words, now)

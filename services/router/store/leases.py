@@ -1,19 +1,24 @@
-"""Leases: one router at a time does what must not be done by two."""
+"""Leases: one holder at a time, until it lets go or does not renew."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_
+from sqlalchemy import or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import leases
 from shared.db import statements
 
 
-async def take(connection: AsyncConnection, name: str, holder: str, now: datetime, span: timedelta) -> bool:
-    """Get or renew the lease for `span`; False while another holder's has not run out."""
-    statement = statements.insert(connection, leases).values(name=name, holder=holder, until=now + span)
+async def hold(tx: AsyncConnection, name: str, holder: str, now: datetime, span: timedelta) -> bool:
+    """Take or renew the lease until `now` + `span`; False when somebody else holds it."""
+    until = now + span
     free = or_(leases.c.holder == holder, leases.c.until <= now)
-    statement = statement.on_conflict_do_update(
-        index_elements=["name"], set_={"holder": holder, "until": now + span}, where=free
-    )
-    return (await connection.execute(statement)).rowcount == 1
+    taken = await tx.execute(update(leases).where(leases.c.name == name, free).values(holder=holder, until=until))
+    if taken.rowcount:
+        return True
+    statement = statements.insert(tx, leases).values(name=name, holder=holder, until=until)
+    return bool((await tx.execute(statement.on_conflict_do_nothing())).rowcount)
+
+
+async def release(tx: AsyncConnection, name: str, holder: str, now: datetime) -> None:
+    await tx.execute(update(leases).where(leases.c.name == name, leases.c.holder == holder).values(until=now))
