@@ -120,7 +120,8 @@ class ConsumerLoop:
     async def _work_on(self, work: Work) -> None:
         task = asyncio.create_task(work.run(), name=f"{self._group}-batch")
         self._in_hand[task] = work
-        await asyncio.wait({task}, timeout=PROMPT.total_seconds())
+        waited_for = {task, work.paused}
+        await asyncio.wait(waited_for, timeout=PROMPT.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             work.pause()
 

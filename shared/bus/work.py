@@ -55,15 +55,15 @@ class Work:
     consumer: Consumer
     batches: Mapping[Partition, Sequence[Message]]
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
+    paused: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     stalled_since: datetime | None = None
     stalled_by: str = ""
     _done: dict[Partition, int] = field(default_factory=dict)
-    _paused: bool = False
 
     def pause(self) -> None:
         """Let the polling go on without these partitions."""
-        if not self._paused:
-            self._paused = True
+        if not self.paused.done():
+            self.paused.set_result(None)
             self.consumer.pause(list(self.batches))
 
     async def run(self) -> None:
@@ -79,7 +79,7 @@ class Work:
             log.error("fuse_blown", group=self.tools.group, reason=self.tools.fuse.reason)
             await self._retreat()
         finally:
-            if self._paused:
+            if self.paused.done():
                 self.consumer.resume(list(self.batches))
 
     async def _handle_all(self) -> None:
