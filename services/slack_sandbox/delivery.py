@@ -25,6 +25,10 @@ class Reply:
     body: Any = None
     error: str = ""
 
+    def outcome(self, **extra: Any) -> dict[str, Any]:
+        """What a door answers: whether the app took it, and Slack's error word when it did not."""
+        return {"ok": not self.error, "status": self.status, "error": self.error or None, **extra}
+
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
     """Slack's v0 request signature (https://docs.slack.dev/authentication/verifying-requests-from-slack)."""

@@ -62,6 +62,18 @@ class Directory:
                 return user
         raise SlackError("users_not_found")
 
+    def person(self, reference: str) -> SandboxUser:
+        """Somebody who acts, by id or e-mail; raises SlackError user_not_found, user_disabled for one who has left."""
+        found = self.users.get(reference)
+        if found is None:
+            named = [user for user in self.people() if user.email.casefold() == reference.casefold() != ""]
+            if not named:
+                raise SlackError("user_not_found")
+            found = named[-1]
+        if found.deleted:
+            raise SlackError("user_disabled")
+        return found
+
     def people(self) -> list[SandboxUser]:
         return [user for user in self.users.values() if not user.is_bot]
 

@@ -38,7 +38,7 @@ async def calls(workspace: Workspace, q: dict[str, Any]) -> Any:
 
 async def views(workspace: Workspace, q: dict[str, Any]) -> Any:
     user = q["user"]
-    notices = workspace.interactions.notices.get(workspace.interactions.person(user).id, [])
+    notices = workspace.interactions.notices.get(workspace.directory.person(user).id, [])
     return {"view": workspace.open_view(user), "home": workspace.home_view(user), "notices": notices}
 
 
@@ -71,7 +71,7 @@ async def event(workspace: Workspace, body: dict[str, Any]) -> Any:
 
 
 async def verify_events_url(workspace: Workspace, _: dict[str, Any]) -> Any:
-    return await workspace.interactions.verify_events_url()
+    return await workspace.events.verify_events_url()
 
 
 async def say(workspace: Workspace, body: dict[str, Any]) -> Any:
@@ -90,7 +90,7 @@ async def save_user(workspace: Workspace, body: dict[str, Any]) -> Any:
 
 
 async def deactivate_user(workspace: Workspace, body: dict[str, Any]) -> Any:
-    return asdict(workspace.update_user(workspace.interactions.person(body["user"]).id, deleted=True))
+    return asdict(workspace.update_user(workspace.directory.person(body["user"]).id, deleted=True))
 
 
 async def list_channels(workspace: Workspace, _: dict[str, Any]) -> Any:

@@ -83,7 +83,6 @@ class MessageLog:
         self._threads: dict[tuple[str, str], list[Message]] = {}
         self._last_micros = 0
         self._last_id = 0
-        self.revision = 0
 
     def next_ts(self) -> str:
         self._last_micros = max(int(self.config.clock() * 1e6), self._last_micros + 1)
@@ -103,7 +102,6 @@ class MessageLog:
         self._by_channel.setdefault(channel, {})[message.ts] = message
         if message.thread_ts:
             self._threads.setdefault((channel, message.thread_ts), []).append(message)
-        self.revision += 1
         return message
 
     def change(self, message: Message, method: str, text: str, blocks: list[dict[str, Any]]) -> None:
@@ -111,17 +109,14 @@ class MessageLog:
         message.blocks = with_ids(blocks, self.new_id)
         message.edited_ts = self.next_ts()
         message.record(self.config.clock(), method)
-        self.revision += 1
 
     def delete(self, message: Message, method: str) -> None:
         message.deleted = True
         message.record(self.config.clock(), method)
-        self.revision += 1
 
     def clear(self) -> None:
         self._by_channel.clear()
         self._threads.clear()
-        self.revision += 1
 
     def find(self, channel: str, ts: str) -> Message:
         """Raises SlackError message_not_found, also for one that was deleted."""

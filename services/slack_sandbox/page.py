@@ -55,6 +55,8 @@ class Scene:
 
     def _me(self, user: str) -> SandboxUser:
         people = self.people
+        if not people:
+            raise SlackError("user_not_found", ["This workspace has no people: POST one to _sandbox/users."])
         return next((person for person in people if person.id == user), people[0])
 
     @property
@@ -150,9 +152,10 @@ def _parts(scene: Scene) -> dict[str, str]:
 
 async def page(request: Request) -> Response:
     """The whole page."""
-    if not request.app.state.workspace.directory.people():
-        return HTMLResponse("<p>This workspace has no people yet: POST one to _sandbox/users.</p>", headers=SECURITY)
-    scene = _scene(request)
+    try:
+        scene = _scene(request)
+    except SlackError as nobody:
+        return HTMLResponse(f"<p>{nobody.messages[0]}</p>", 404, headers=SECURITY)
     parts = {part: Markup(html) for part, html in _parts(scene).items()}  # noqa: S704 - autoescaped templates
     return HTMLResponse(TEMPLATES.get_template("page.html").render(s=scene, **parts), headers=SECURITY)
 

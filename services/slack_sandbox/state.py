@@ -7,10 +7,12 @@ from services.slack_sandbox.config import SandboxChannel, SandboxConfig, Sandbox
 from services.slack_sandbox.delivery import Delivery
 from services.slack_sandbox.directory import Directory
 from services.slack_sandbox.errors import SlackError
+from services.slack_sandbox.events import Events
 from services.slack_sandbox.faults import Fault, FaultBox
 from services.slack_sandbox.interactions import Interactions
 from services.slack_sandbox.limits import RateLimits
 from services.slack_sandbox.messages import Message, MessageLog, mentions
+from services.slack_sandbox.modals import Modals
 from services.slack_sandbox.response_urls import ResponseUrls
 from services.slack_sandbox.socket_mode import SocketMode
 from services.slack_sandbox.views import View, ViewStore
@@ -21,7 +23,7 @@ KEPT_CALLS = 20_000
 class Workspace:
     """Composes the rooms of the sandbox.
 
-    A person's deeds are `interactions` (click, submit, close_view, command, open_home, event), also offered here.
+    A person's deeds are offered here under one name each: click, submit, close_view, command, home, event.
     """
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
@@ -37,20 +39,22 @@ class Workspace:
         self.interactions = Interactions(
             self.config, self.directory, self.log, self.views, self.responses, self.delivery
         )
+        self.modals = Modals(self.config, self.directory, self.views, self.delivery)
+        self.events = Events(self.config, self.directory, self.log, self.views, self.delivery)
         self.calls: deque[dict[str, Any]] = deque(maxlen=KEPT_CALLS)
         self.click = self.interactions.click
-        self.submit = self.interactions.submit
-        self.close_view = self.interactions.close_view
+        self.submit = self.modals.submit
+        self.close_view = self.modals.close_view
         self.command = self.interactions.command
-        self.home = self.interactions.open_home
-        self.event = self.interactions.event
+        self.home = self.events.open_home
+        self.event = self.events.event
 
     # looking
 
     def messages(self, channel: str = "", email: str = "", include_deleted: bool = False) -> list[dict[str, Any]]:
         """Every message, oldest first; `email` narrows it to that person's DM with the bot."""
         if email:
-            alone = [self.interactions.person(email).id]
+            alone = [self.directory.person(email).id]
             channel = next((c.id for c in self.directory.channels.values() if c.is_im and c.members == alone), "-")
         return [
             self._dump(message)
@@ -64,11 +68,11 @@ class Workspace:
 
     def open_view(self, user: str) -> dict[str, Any] | None:
         """The modal a person has before him (by id or e-mail), with its errors, or None."""
-        view = self.views.top(self.interactions.person(user).id)
+        view = self.views.top(self.directory.person(user).id)
         return self.view_dump(view) if view else None
 
     def home_view(self, user: str) -> dict[str, Any] | None:
-        view = self.views.home(self.interactions.person(user).id)
+        view = self.views.home(self.directory.person(user).id)
         return self.view_dump(view) if view else None
 
     def view_dump(self, view: View) -> dict[str, Any]:
@@ -100,7 +104,7 @@ class Workspace:
 
     def say(self, user: str, channel: str, text: str, thread_ts: str = "") -> Message:
         """A person writes a message."""
-        who = self.interactions.person(user)
+        who = self.directory.person(user)
         where = self.directory.channel(channel)
         if who.id not in self.directory.members(where):
             raise SlackError("not_in_channel")
@@ -116,5 +120,5 @@ class Workspace:
 
     async def close(self) -> None:
         """Ends background retries, sockets and connections."""
-        await self.interactions.close()
+        await self.events.close()
         await self.delivery.close()

@@ -125,6 +125,13 @@ class ViewStore:
                 return view
         raise SlackError("not_found")
 
+    def of_user(self, view_id: str, user: str) -> View:
+        """One of this user's own views; raises SlackError not_found."""
+        view = self.find(view_id)
+        if view.user != user:
+            raise SlackError("not_found")
+        return view
+
     def top(self, user: str) -> View | None:
         stack = self.stacks.get(user)
         return self.views[stack[-1]] if stack else None

@@ -515,6 +515,82 @@ async def test_the_events_address_is_verified_by_a_challenge(world: World, tiny:
     assert (await door(world, "verify_events_url"))["error"] == "challenge_failed"
 
 
+async def test_an_external_menu_asks_the_app_for_its_options(world: World, tiny: TinyApp) -> None:
+    option = {"text": {"type": "plain_text", "text": "Lee"}, "value": "U0LEE"}
+    tiny.on["block_suggestion"] = lambda payload: {"options": [option] if payload["value"] == "le" else []}
+    menu = {"type": "external_select", "action_id": "new_owner", "min_query_length": 1}
+    blocks = [{"type": "actions", "elements": [menu]}]
+    posted = await world.client.chat_postMessage(channel=ANA, text="x", blocks=blocks)
+    place = {"channel": posted["channel"], "ts": posted["ts"], "user": ANA, "action_id": "new_owner"}
+    assert (await door(world, "options", **place, value="le"))["options"] == [option]
+    await door(world, "click", **place, value=option)
+    assert tiny.got[-1]["actions"][0]["selected_option"] == option
+
+
+async def test_home_is_published_and_its_buttons_work(world: World, tiny: TinyApp) -> None:
+    async def publish(payload: dict[str, Any]) -> None:
+        home = {"type": "home", "blocks": button_card("case.acknowledge")}
+        await world.client.views_publish(user_id=payload["event"]["user"], view=home)
+
+    tiny.on["event_callback"] = publish
+    assert (await door(world, "home", user=ANA))["ok"]
+    home = world.workspace.home_view(ANA)
+    assert home
+    await door(world, "click", view_id=home["id"], action_id="case.acknowledge", user=ANA)
+    assert tiny.got[-1]["container"] == {"type": "view", "view_id": home["id"]}
+    assert "response_url" not in tiny.got[-1]
+
+
+async def test_people_leave_and_channels_close_while_the_app_runs(world: World) -> None:
+    dm = (await post(world))["channel"]
+    await door(world, "users/deactivate", user="ana@example.com")
+    await door(world, "channels/archive", channel="C0FEEDBACK")
+    for method, arguments, error in [
+        ("conversations.open", {"users": ANA}, "user_disabled"),
+        ("chat.postMessage", {"channel": dm, "text": "x"}, "channel_not_found"),
+        ("chat.postMessage", {"channel": "C0FEEDBACK", "text": "x"}, "is_archived"),
+    ]:
+        with pytest.raises(SlackApiError) as raised:
+            await world.client.api_call(method, json=arguments)
+        assert error_of(raised) == error
+    await door(world, "users", id=ANA, deleted=False)
+    assert (await world.client.users_lookupByEmail(email="ana@example.com"))["user"]["id"] == ANA
+
+
+async def test_a_group_dm_reaches_both_and_says_whom_it_pings(world: World) -> None:
+    group = (await world.client.conversations_open(users=[ANA, "U0LEE"]))["channel"]["id"]
+    again = await world.client.conversations_open(users=["U0LEE", ANA])
+    assert (again["channel"]["id"], again["already_open"]) == (group, True)
+    text = "<@U0LEE> please look; the customer wrote &lt;!channel&gt;"
+    await world.client.chat_postMessage(channel=group, text=text)
+    (message,) = world.workspace.messages(group)
+    assert message["mentions"] == ["@U0LEE"]
+
+
+async def test_long_histories_come_in_pages(world: World) -> None:
+    world.workspace.limits.enabled = False
+    posted = [(await world.client.chat_postMessage(channel=ANA, text=str(number)))["ts"] for number in range(5)]
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = await world.client.conversations_history(
+            channel=world.workspace.messages()[0]["channel"], limit=2, cursor=cursor, oldest=posted[0], inclusive=True
+        )
+        found += [message["ts"] for message in page["messages"]]
+        if not page["has_more"]:
+            break
+        cursor = page["response_metadata"]["next_cursor"]
+    assert found == posted[::-1]
+
+
+async def test_a_method_without_its_scope_says_what_is_needed(world: World) -> None:
+    await door(world, "config", scopes=["chat:write"])
+    with pytest.raises(SlackApiError) as raised:
+        await world.client.users_lookupByEmail(email="ana@example.com")
+    assert (error_of(raised), raised.value.response["needed"]) == ("missing_scope", "users:read.email")
+    assert (await world.client.auth_test()).headers["x-oauth-scopes"] == "chat:write"
+
+
 async def test_socket_mode_carries_clicks_and_their_answers(world: World) -> None:
     opened: list[str] = []
 

@@ -50,7 +50,6 @@ def _view(call: Call, kind: str) -> dict[str, Any]:
 
 
 def _shown(call: Call, view: View) -> Answer:
-    call.workspace.log.revision += 1
     return {"view": call.workspace.views.as_json(view)}
 
 
