@@ -14,12 +14,12 @@ from services.accounts_file import Mistake
 from services.commands.session import open_bus
 from services.commands.terminal import FAILED, complain, err, out, run
 from services.ingest.account_record import InvalidAccount, parse_account
-from services.ingest.free_mail import FREE_MAIL
 from services.startup import Configuration, configure
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, ConfigurationError
 from shared.events.catalog import ACCOUNTS_UPDATED, AccountUpdated, account_updated
 from shared.events.envelope import decode_data, from_message, to_record
+from shared.free_mail import FREE_MAIL
 
 app = typer.Typer(help="Account records as CSV.", no_args_is_help=True)
 

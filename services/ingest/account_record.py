@@ -17,9 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from services.ingest.free_mail import FREE_MAIL
 from shared.errors import CloseloopError
 from shared.events.catalog import AccountUpdated, Contact
+from shared.free_mail import FREE_MAIL
 
 Role = Literal["champion", "economic_buyer", "admin", "power_user", "end_user", "other"]
 

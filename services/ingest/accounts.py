@@ -11,10 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.types import Message
 
 from services.ingest.account_record import AccountBody, AccountItem, InvalidAccount, parse_account
-from services.ingest.free_mail import FREE_MAIL
 from shared.auth import AdminAuth
 from shared.events.catalog import AccountUpdated, account_updated
 from shared.events.envelope import to_record
+from shared.free_mail import FREE_MAIL
 from shared.runtime import Runtime
 from shared.web import BodyTooLarge, problem, read_body, unauthorized
 

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
-from services.router.domain.matching import FREE_MAIL, clues_of, match
+from services.router.domain.matching import clues_of, match
 from services.router.domain.view import AccountView
 from services.router.intake import Intake
 from services.router.store import cases as rows
@@ -16,6 +16,7 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.events.catalog import ACCOUNTS_UPDATED, AccountUpdated, TicketChanged
 from shared.events.envelope import Message, decode_data, from_message
+from shared.free_mail import FREE_MAIL
 from shared.policy import Policy
 
 _ACCOUNTS = msgspec.json.Decoder(AccountUpdated)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.router.cases import Cases, Need, key_of_account
 from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
-from services.router.domain.matching import FREE_MAIL, Match, clues_of, domain_of, match, orphan_key
+from services.router.domain.matching import Match, clues_of, domain_of, match, orphan_key
 from services.router.domain.revision import Change, Revision, revise
 from services.router.store import deadlines, directory, responses, texts
 from services.router.store.responses import Known
@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.db.engine import Database
 from shared.events.catalog import FeedbackScored, SurveyResponded
 from shared.events.envelope import Message, decode_data, from_message
+from shared.free_mail import FREE_MAIL
 from shared.policy import Policy
 
 _DECODER = msgspec.json.Decoder(FeedbackScored)

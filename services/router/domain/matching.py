@@ -4,16 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# The big free-mail providers; [routing] free_mail_domains adds to them. A person there is not a company.
-_FREE_MAIL_NAMES = (
-    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.co.uk yahoo.co.jp yahoo.fr "
-    "yahoo.de ymail.com icloud.com me.com mac.com aol.com gmx.de gmx.net gmx.com web.de t-online.de freenet.de "
-    "mail.com mail.ru yandex.ru yandex.com proton.me protonmail.com pm.me zoho.com qq.com 163.com 126.com "
-    "naver.com daum.net hanmail.net orange.fr wanadoo.fr free.fr laposte.net libero.it hotmail.co.uk hotmail.fr "
-    "hotmail.de outlook.de outlook.fr btinternet.com comcast.net verizon.net att.net docomo.ne.jp fastmail.com "
-    "tutanota.com hey.com "
-)
-FREE_MAIL = frozenset(_FREE_MAIL_NAMES.split())
+from shared.free_mail import FREE_MAIL
 
 _OUR_IDS = ("account_id", "external_id", "organization_external_id")
 _VENDOR_IDS = ("organization_id", *_OUR_IDS)
