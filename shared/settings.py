@@ -37,6 +37,7 @@ class SlackSettings(BaseModel):
     app_token: SecretStr | None = None
     api_url: str = SLACK_API
     timeout_seconds: float = 10.0
+    rate_limits: bool = Field(default=True, description="off only for benchmarks against a sandbox without limits")
 
 
 class SourceSettings(BaseModel):

@@ -1,0 +1,5 @@
+"""Every channel there is; to add one, write its module and name it here."""
+
+from services.router.channels.slack import SlackChannel
+
+CHANNELS = (SlackChannel,)

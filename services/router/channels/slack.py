@@ -1,0 +1,184 @@
+"""Slack as a channel: finds people and their DMs, posts, updates, and looks for a post whose answer was lost."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from services.router.channels.base import (
+    BadMessage,
+    Channel,
+    NotSent,
+    Outcome,
+    Parked,
+    Post,
+    RateLimited,
+    Reachable,
+    Sent,
+    Unreachable,
+)
+from services.router.slack import blocks
+from services.router.slack.client import SlackClient, data_of
+from services.router.slack.errors import classify, code_of
+
+log = structlog.get_logger(__name__)
+
+EVENT_TYPE = "closeloop_notice"
+_LOOK_BACK = timedelta(seconds=120)
+_PAGE, _MOST_PAGES = 200, 10
+_NOBODY = {
+    "users_not_found": "has no active Slack account",
+    "user_not_found": "has no active Slack account",
+    "user_disabled": "is deactivated in Slack",
+    "user_not_visible": "cannot be seen by the app in Slack",
+    "cannot_dm_bot": "is a bot in Slack",
+}
+_DUPLICATE = ("duplicate_message_not_found", "duplicate_channel_not_found")
+
+
+class SlackChannel(Channel):
+    name = "slack"
+
+    def __init__(self, client: SlackClient) -> None:
+        self._client = client
+
+    async def person(self, email: str) -> Reachable | Unreachable | NotSent | RateLimited:
+        """A full, active member of the workspace with this e-mail, and the DM with them."""
+        try:
+            found = await self._client.web.users_lookupByEmail(email=email)
+            user = data_of(found).get("user") or {}
+            why = unfit(user)
+            if why:
+                return Unreachable(email, why)
+            opened = await self._client.web.conversations_open(users=user["id"])
+            return Reachable(email, user["id"], opened["channel"]["id"], user.get("tz"))
+        except Exception as error:
+            return _lookup_failed(error, email)
+
+    async def group(self, users: tuple[str, ...]) -> str | NotSent | RateLimited | Unreachable:
+        try:
+            opened = await self._client.web.conversations_open(users=list(users))
+            return str(opened["channel"]["id"])
+        except Exception as error:
+            return _lookup_failed(error, "")
+
+    async def send(self, post: Post) -> Outcome:
+        """One message; if Slack says that our card is wrong, the same once as plain text."""
+        card = blocks.render(post.message, post.notice_id, post.mentions)
+        outcome = await self._post(post, card)
+        if isinstance(outcome, BadMessage):
+            log.error("card_refused", notice=post.notice_id, case=post.message.case_id, error=outcome.reason)
+            outcome = await self._post(post, card.plain)
+        if isinstance(outcome, BadMessage):
+            return Parked(f"Slack refuses the message: {outcome.reason}")
+        return outcome
+
+    async def update(self, post: Post, ts: str) -> Outcome:
+        card = blocks.render(post.message, post.notice_id, post.mentions)
+        outcome = await self._update(post.place, ts, card)
+        if isinstance(outcome, BadMessage):
+            log.error("card_refused", notice=post.notice_id, case=post.message.case_id, error=outcome.reason)
+            outcome = await self._update(post.place, ts, card.plain)
+        return outcome
+
+    async def look(self, notice_id: str, place: str, thread: str | None, since: datetime) -> Sent | Outcome | None:
+        """By the metadata that only our messages carry; the earliest, should there be two."""
+        found: list[str] = []
+        cursor = ""
+        try:
+            for _ in range(_MOST_PAGES):
+                page = await self._history(place, thread, since - _LOOK_BACK, cursor)
+                found += [message["ts"] for message in page.get("messages", ()) if _marker(message) == notice_id]
+                cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+                if not cursor:
+                    break
+        except Exception as error:
+            return classify(error)
+        return Sent(place, min(found, key=float)) if found else None
+
+    async def alive(self) -> str | None:
+        try:
+            await self._client.web.api_test()
+            await self._client.web.auth_test()
+        except SlackApiError as error:
+            return code_of(error) or "Slack answers with an error"
+        except Exception as error:
+            return type(error).__name__
+        return None
+
+    async def _post(self, post: Post, card: blocks.Rendered, marked: bool = True) -> Outcome:
+        arguments: dict[str, Any] = {"client_msg_id": _client_msg_id(post)} if marked else {}
+        if post.thread:
+            arguments["thread_ts"] = post.thread
+        if card.blocks:
+            arguments["blocks"] = card.blocks
+        try:
+            answer = await self._client.web.chat_postMessage(
+                channel=post.place,
+                text=card.text,
+                metadata={"event_type": EVENT_TYPE, "event_payload": {"d": post.notice_id}},
+                unfurl_links=False,
+                unfurl_media=False,
+                **arguments,
+            )
+        except SlackApiError as error:
+            if marked and code_of(error) in _DUPLICATE:
+                # Slack knows the id, and somebody has deleted that message: it is wanted again.
+                return await self._post(post, card, marked=False)
+            return classify(error)
+        except Exception as error:
+            return classify(error)
+        return Sent(str(answer["channel"]), str(answer["ts"]))
+
+    async def _update(self, place: str, ts: str, card: blocks.Rendered) -> Outcome:
+        try:
+            await self._client.web.chat_update(channel=place, ts=ts, text=card.text, blocks=card.blocks)
+        except Exception as error:
+            return classify(error)
+        return Sent(place, ts)
+
+    async def _history(self, place: str, thread: str | None, oldest: datetime, cursor: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "channel": place,
+            "oldest": f"{oldest.timestamp():.6f}",
+            "limit": _PAGE,
+            "include_all_metadata": True,
+        }
+        if cursor:
+            arguments["cursor"] = cursor
+        if thread:
+            return data_of(await self._client.web.conversations_replies(ts=thread, **arguments))
+        return data_of(await self._client.web.conversations_history(**arguments))
+
+
+def unfit(user: dict[str, Any]) -> str | None:
+    """Why a Slack user may neither be alerted nor act: only full, active members of our own workspace may."""
+    if user.get("deleted"):
+        return "is deactivated in Slack"
+    if user.get("is_bot") or user.get("id") == "USLACKBOT":
+        return "is a bot in Slack"
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return "is a guest in Slack"
+    if user.get("is_stranger"):
+        return "belongs to another company"
+    return None
+
+
+def _lookup_failed(error: Exception, email: str) -> Unreachable | NotSent | RateLimited:
+    if isinstance(error, SlackApiError) and code_of(error) in _NOBODY:
+        return Unreachable(email, _NOBODY[code_of(error)])
+    outcome = classify(error)
+    return outcome if isinstance(outcome, RateLimited) else NotSent(getattr(outcome, "reason", "unknown"))
+
+
+def _marker(message: dict[str, Any]) -> str | None:
+    metadata = message.get("metadata") or {}
+    payload = metadata.get("event_payload") or {}
+    return payload.get("d") if metadata.get("event_type") == EVENT_TYPE else None
+
+
+def _client_msg_id(post: Post) -> str:
+    """The same for every attempt at one notice; not documented by Slack, never relied upon."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"closeloop:{post.notice_id}:{'again' if post.again else 'first'}"))

@@ -1,0 +1,240 @@
+"""What became of each call, written down: all that waits in one transaction; a bad one is written alone."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.cases import Cases, NotFound
+from services.router.channels.base import Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
+from services.router.domain.arrivals import SYSTEM
+from services.router.domain.commands import RecordAlert
+from services.router.store import notices, people
+from services.router.store.notices import Row
+from shared.db.engine import Database
+from shared.errors import TransientError
+from shared.observability import EVENT_TO_ALERT, NOTICES
+
+log = structlog.get_logger(__name__)
+
+LOOKS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=25))
+REPOST = timedelta(seconds=30)
+PARKED_FOR = timedelta(minutes=5)
+_LOOK_AGAIN = timedelta(seconds=5)
+_LONGEST_BACKOFF = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A call ended, or another notice's card serves this one too."""
+
+    row: Row
+    outcome: Outcome
+    rev: int
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    row: Row
+    outcome: Outcome | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """`rows` share one message; `case_ended` decides whether a deleted card is wanted again."""
+
+    rows: tuple[Row, ...]
+    outcome: Outcome
+    rev: int
+    case_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    row: Row
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The recipient cannot be reached."""
+
+    row: Row
+    why: str
+
+
+Result = Posted | Looked | Updated | Dropped | Lost
+
+
+class Settler:
+    def __init__(self, database: Database, cases: Cases) -> None:
+        self._database = database
+        self._cases = cases
+
+    async def settle(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
+        """Raises DatabaseUnavailable; then nothing was written and the same must be tried again."""
+        try:
+            await self._write(results, news, now)
+        except TransientError:
+            if len(results) <= 1:
+                raise
+            await self._one_by_one(results, news, now)
+        except Exception:
+            log.exception("settling_failed", results=len(results))
+            await self._one_by_one(results, news, now)
+
+    async def _one_by_one(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
+        await self._write((), news, now)
+        for result in results:
+            try:
+                await self._write([result], (), now)
+            except TransientError:
+                raise
+            except Exception:
+                log.exception("settling_one_failed", result=type(result).__name__)
+                await self._least(result)
+
+    async def _least(self, result: Result) -> None:
+        """What must be true whatever else went wrong: a message on display is never sent again."""
+        async with self._database.transaction() as tx:
+            if isinstance(result, Posted | Looked) and isinstance(result.outcome, Sent):
+                await notices.arrive(tx, [_arrived(result)])
+            elif not isinstance(result, Updated):
+                await notices.end(tx, result.row.id, "parked", "an error of ours; see the log")
+
+    async def _write(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
+        seen: list[Posted | Looked] = []
+        async with self._database.transaction() as tx:
+            for person in news:
+                await people.remember(tx, person)
+            for result in results:
+                if isinstance(result, Posted | Looked) and isinstance(result.outcome, Sent):
+                    seen.append(result)
+                else:
+                    await self._write_one(tx, result, now)
+            new = await notices.arrive(tx, [_arrived(result) for result in seen])
+            for result in seen:
+                if result.row.id in new:
+                    await self._record_alert(tx, result, now)
+        for result in results:
+            _count(result)
+        for result in seen:
+            if result.row.id in new and result.row.since is not None and result.row.sent_at is None:
+                EVENT_TO_ALERT.observe(max(0.0, (_seen_at(result) - result.row.since).total_seconds()))
+
+    async def _record_alert(self, tx: AsyncConnection, result: Posted | Looked, now: datetime) -> None:
+        row = result.row
+        if row.since is None or row.sent_at is not None:
+            return
+        command = RecordAlert(actor=SYSTEM, notice_id=row.id, role=row.role, sent_at=_seen_at(result), since=row.since)
+        try:
+            await self._cases.apply(tx, row.case_id, command, now)
+        except NotFound:
+            log.warning("alert_of_no_case", case=row.case_id, notice=row.id)
+
+    async def _write_one(self, tx: AsyncConnection, result: Result, now: datetime) -> None:
+        match result:
+            case Posted():
+                await self._not_arrived(tx, result, now)
+            case Looked():
+                await _not_found(tx, result)
+            case Updated():
+                await _updated(tx, result)
+            case Dropped(row, why):
+                await notices.end(tx, row.id, "dead", why)
+            case Lost(row, why):
+                await self._cases.recipient_unreachable(tx, row.id, why, now)
+
+    async def _not_arrived(self, tx: AsyncConnection, result: Posted, now: datetime) -> None:
+        row, ended = result.row, result.ended_at
+        match result.outcome:
+            case Unknown(reason):
+                await notices.doubt(tx, row.id, ended, ended + LOOKS[0], reason)
+            case RateLimited(seconds):
+                await notices.postpone(tx, row.id, ended + timedelta(seconds=seconds), "rate limited")
+            case NotSent(reason) | Parked(reason, everywhere=True):
+                await notices.postpone(tx, row.id, ended + backoff(row.attempt), reason)
+            case Parked(reason):
+                await notices.end(tx, row.id, "parked", reason, ended + PARKED_FOR)
+            case other:
+                await notices.end(tx, row.id, "parked", f"unexpected: {other}", ended + PARKED_FOR)
+
+
+def backoff(attempt: int) -> timedelta:
+    """1, 2, 4 ... 60 s, with up to a fifth more so that many do not come at once."""
+    seconds = min(2.0 ** min(attempt, 10), _LONGEST_BACKOFF)
+    return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311 - spreading, not secrecy
+
+
+def next_look(row: Row, at: datetime) -> tuple[int, datetime]:
+    """How many of the looks are done once one was made at `at`, and when the next step is due."""
+    ended = row.attempt_ended_at or at
+    done = sum(1 for span in LOOKS if ended + span <= at)
+    return done, ended + (*LOOKS, REPOST)[done]
+
+
+async def _not_found(tx: AsyncConnection, result: Looked) -> None:
+    row, at = result.row, result.at
+    ended = row.attempt_ended_at or at
+    if isinstance(result.outcome, RateLimited):
+        await notices.looked(tx, row.id, row.looks, at + timedelta(seconds=result.outcome.seconds))
+    elif isinstance(result.outcome, Unknown | NotSent):
+        await notices.looked(tx, row.id, row.looks, at + _LOOK_AGAIN)
+    elif at >= ended + REPOST:
+        await notices.repeat(tx, row.id)
+    else:
+        # None: it is not there (yet). Parked: the history cannot be read, which a person must put right.
+        done, due_at = next_look(row, at)
+        await notices.looked(tx, row.id, done, due_at)
+
+
+async def _updated(tx: AsyncConnection, result: Updated) -> None:
+    ids = [row.id for row in result.rows]
+    match result.outcome:
+        case Sent():
+            await notices.published(tx, ids, result.rev)
+        case Gone(removed=True) if not result.case_ended:
+            await notices.display_again(tx, ids)
+        case NotSent() | RateLimited() | Unknown() | Parked(everywhere=True):
+            return  # chat.update may be repeated freely: the card stays stale and comes up again
+        case _:
+            await notices.published(tx, ids, max(row.desired_rev for row in result.rows))
+
+
+def _arrived(result: Posted | Looked) -> notices.Arrived:
+    assert isinstance(result.outcome, Sent)
+    # A card found later may show an older state than the present one: it is drawn again.
+    found = 0 if result.row.kind == "card" else result.row.desired_rev
+    rev = result.rev if isinstance(result, Posted) else found
+    return notices.Arrived(result.row.id, result.outcome.place, result.outcome.ts, rev, _seen_at(result))
+
+
+def _seen_at(result: Posted | Looked) -> datetime:
+    """When the message was on display. For one found later that is Slack's own time of it."""
+    if isinstance(result, Posted) or not isinstance(result.outcome, Sent):
+        return result.ended_at if isinstance(result, Posted) else result.at
+    started = result.row.attempt_started_at or result.at
+    try:
+        told = datetime.fromtimestamp(float(result.outcome.ts), UTC)
+    except ValueError:
+        return result.at
+    return min(max(told, started), result.at)
+
+
+def _count(result: Result) -> None:
+    match result:
+        case Posted(row, Sent()) | Looked(row, Sent()):
+            NOTICES.labels(row.kind, "sent").inc()
+        case Posted(row, Unknown()):
+            NOTICES.labels(row.kind, "uncertain").inc()
+        case Posted(row, Parked(everywhere=False)):
+            NOTICES.labels(row.kind, "parked").inc()
+        case Dropped(row) | Lost(row):
+            NOTICES.labels(row.kind, "dead").inc()
+        case _:
+            return

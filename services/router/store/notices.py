@@ -1,0 +1,226 @@
+"""The outbox as its sender sees it: what waits, what is under way, and what became of it.
+
+The literal conditions are those of the partial indexes: SQLite uses one only when it reads the very same words.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, func, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.tables import notices
+
+_WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
+_STALE = text("notices.state = 'sent' AND notices.desired_rev > notices.published_rev")
+_CALLS = ("reminder", "escalation", "close_out_reminder")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A notice. `attempt_started_at` and `attempt_ended_at` belong to the last call; `looks` were made since."""
+
+    id: str
+    case_id: str
+    kind: str
+    recipient: str
+    role: str
+    seq: int
+    data: dict[str, Any]
+    priority: int
+    state: str
+    created_at: datetime
+    since: datetime | None
+    not_before: datetime | None
+    attempt: int
+    attempt_started_at: datetime | None
+    attempt_ended_at: datetime | None
+    looks: int
+    destination: str | None
+    channel: str | None
+    ts: str | None
+    thread_ts: str | None
+    sent_at: datetime | None
+    repeat: bool
+    desired_rev: int
+    published_rev: int
+
+
+_COLUMNS = [notices.c[name] for name in Row.__slots__]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A notice that is on display."""
+
+    id: str
+    place: str
+    ts: str
+    rev: int
+    at: datetime
+
+
+async def waiting(connection: AsyncConnection, now: datetime, limit: int, without: Collection[str]) -> list[Row]:
+    """Notices to send now, in order, but for those of the recipients in `without`."""
+    statement = select(*_COLUMNS).where(
+        _WAITING, notices.c.state == "pending", or_(notices.c.not_before.is_(None), notices.c.not_before <= now)
+    )
+    if without:
+        statement = statement.where(notices.c.recipient.not_in(list(without)))
+    return await _rows(connection, statement.order_by(notices.c.priority, notices.c.created_at).limit(limit))
+
+
+async def unsettled(connection: AsyncConnection) -> list[Row]:
+    """Notices of which it is not known whether they arrived."""
+    return await _rows(connection, select(*_COLUMNS).where(_WAITING, notices.c.state.in_(["sending", "uncertain"])))
+
+
+async def stale_cards(connection: AsyncConnection, limit: int) -> list[Row]:
+    """Cards on display that do not show the newest state of their case."""
+    return await _rows(connection, select(*_COLUMNS).where(_STALE).limit(limit))
+
+
+async def cards_of(connection: AsyncConnection, case_ids: Collection[str]) -> list[Row]:
+    """All cards of these cases, newest first."""
+    if not case_ids:
+        return []
+    statement = select(*_COLUMNS).where(notices.c.case_id.in_(list(case_ids)), notices.c.kind == "card")
+    return await _rows(connection, statement.order_by(notices.c.created_at.desc()))
+
+
+async def find(connection: AsyncConnection, notice_id: str) -> Row | None:
+    return next(iter(await _rows(connection, select(*_COLUMNS).where(notices.c.id == notice_id))), None)
+
+
+async def oldest_waiting(connection: AsyncConnection) -> datetime | None:
+    return (await connection.execute(select(func.min(notices.c.created_at)).where(_WAITING))).scalar_one_or_none()
+
+
+async def parked(connection: AsyncConnection) -> list[Row]:
+    return await _rows(connection, select(*_COLUMNS).where(notices.c.state == "parked"))
+
+
+async def claim(
+    tx: AsyncConnection, places: Mapping[str, str], threads: Mapping[str, str | None], now: datetime
+) -> set[str]:
+    """Write down that a call for each of these is about to be made, and where to; returns those that still waited."""
+    in_threads = {notice_id: ts for notice_id, ts in threads.items() if ts}
+    statement = (
+        update(notices)
+        .where(notices.c.id.in_(list(places)), notices.c.state == "pending")
+        .values(
+            state="sending",
+            destination=case(dict(places), value=notices.c.id),
+            thread_ts=case(in_threads, value=notices.c.id) if in_threads else None,
+            attempt=notices.c.attempt + 1,
+            attempt_started_at=now,
+            attempt_ended_at=None,
+            looks=0,
+            not_before=None,
+        )
+        .returning(notices.c.id)
+    )
+    return set((await tx.execute(statement)).scalars())
+
+
+async def arrive(tx: AsyncConnection, arrived: Sequence[Arrived]) -> set[str]:
+    """These are on display; returns those that were not known to be."""
+    new = set()
+    for item in arrived:
+        statement = update(notices).where(notices.c.id == item.id, notices.c.state != "sent")
+        values = {"channel": item.place, "destination": item.place, "ts": item.ts, "sent_at": item.at}
+        done = await tx.execute(
+            statement.values(state="sent", published_rev=item.rev, not_before=None, error=None, **values)
+        )
+        if done.rowcount:
+            new.add(item.id)
+    return new
+
+
+async def postpone(tx: AsyncConnection, notice_id: str, until: datetime, why: str) -> None:
+    """Certainly not sent: again from then on."""
+    await _change(tx, notice_id, ("sending",), state="pending", not_before=until, error=why)
+
+
+async def doubt(tx: AsyncConnection, notice_id: str, ended_at: datetime, look_at: datetime, why: str) -> None:
+    """The answer was lost."""
+    values = {"attempt_ended_at": ended_at, "not_before": look_at, "error": why}
+    await _change(tx, notice_id, ("sending", "uncertain"), state="uncertain", **values)
+
+
+async def looked(tx: AsyncConnection, notice_id: str, looks: int, look_at: datetime) -> None:
+    await _change(tx, notice_id, ("uncertain",), looks=looks, not_before=look_at)
+
+
+async def repeat(tx: AsyncConnection, notice_id: str) -> None:
+    """Not found in all the looks: send it again, marked."""
+    await _change(tx, notice_id, ("uncertain",), state="pending", repeat=True, not_before=None)
+
+
+async def end(tx: AsyncConnection, notice_id: str, state: str, why: str, until: datetime | None = None) -> None:
+    """`dead`: not needed any more. `parked`: a person must put something right; tried again at `until`."""
+    await _change(tx, notice_id, ("pending", "sending", "uncertain"), state=state, error=why, not_before=until)
+
+
+async def unpark(tx: AsyncConnection, notice_ids: Collection[str]) -> None:
+    statement = update(notices).where(notices.c.id.in_(list(notice_ids)), notices.c.state == "parked")
+    await tx.execute(statement.values(state="pending", not_before=None))
+
+
+async def published(tx: AsyncConnection, notice_ids: Iterable[str], rev: int) -> None:
+    """Cards show this revision; never backwards."""
+    statement = update(notices).where(notices.c.id.in_(list(notice_ids)), notices.c.published_rev < rev)
+    await tx.execute(statement.values(published_rev=rev))
+
+
+async def display_again(tx: AsyncConnection, notice_ids: Iterable[str]) -> None:
+    """Somebody deleted the card while its case goes on: it is wanted afresh."""
+    statement = update(notices).where(notices.c.id.in_(list(notice_ids)), notices.c.state == "sent")
+    await tx.execute(statement.values(state="pending", channel=None, ts=None, published_rev=0, not_before=None))
+
+
+async def collapse_calls(tx: AsyncConnection) -> int:
+    """Of several unsent reminders to one person about one case only the newest is kept; it says how many it stands
+    for. Returns how many were dropped."""
+    statement = (
+        select(*_COLUMNS)
+        .where(_WAITING, notices.c.state == "pending", notices.c.attempt == 0, notices.c.kind.in_(_CALLS))
+        .order_by(notices.c.created_at.desc(), notices.c.seq.desc())
+    )
+    newest: dict[tuple[str, str], Row] = {}
+    older: dict[str, list[str]] = {}
+    for row in await _rows(tx, statement):
+        kept = newest.setdefault((row.case_id, row.recipient), row)
+        if kept is not row:
+            older.setdefault(kept.id, []).append(row.id)
+    for row in newest.values():
+        dropped = older.get(row.id)
+        if dropped:
+            await _change(tx, row.id, ("pending",), data={**row.data, "collapsed": len(dropped)})
+            for notice_id in dropped:
+                await _change(tx, notice_id, ("pending",), state="dead", error="superseded by a newer reminder")
+    return sum(len(dropped) for dropped in older.values())
+
+
+async def adopt(tx: AsyncConnection, notice_id: str, case_id: str, place: str, ts: str, now: datetime) -> Row | None:
+    """A person clicked on a message we were not sure of: it is there. Returns the notice when that was news."""
+    statement = update(notices).where(
+        and_(notices.c.id == notice_id, notices.c.case_id == case_id, notices.c.state.not_in(["sent", "dead"]))
+    )
+    values = {"channel": place, "destination": place, "ts": ts, "sent_at": now, "error": None, "not_before": None}
+    shown = case((notices.c.kind == "card", 0), else_=notices.c.desired_rev)
+    if not (await tx.execute(statement.values(state="sent", published_rev=shown, **values))).rowcount:
+        return None
+    return await find(tx, notice_id)
+
+
+async def _change(tx: AsyncConnection, notice_id: str, before: Sequence[str], **values: Any) -> None:
+    await tx.execute(
+        update(notices).where(notices.c.id == notice_id, notices.c.state.in_(list(before))).values(**values)
+    )
+
+
+async def _rows(connection: AsyncConnection, statement: Any) -> list[Row]:
+    return [Row(**row) for row in (await connection.execute(statement)).mappings()]
