@@ -41,6 +41,7 @@ services-stop: setup ## End what `make services` started
 
 lock: ## Re-lock the dependencies with hashes (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --extra dev --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate -c requirements.lock pyproject.toml -o deploy/requirements.lock
 
 clean: ## Remove .venv and var/
 	rm -rf $(VENV) var

@@ -70,10 +70,8 @@ def _readable(log: LogSettings) -> LogSettings:
 
 def real_slack(settings: Settings) -> bool:
     """Whether messages would reach people: a token is set and the API is Slack's own."""
-    host = urlsplit(settings.slack.api_url).hostname or ""
-    return settings.slack.bot_token is not None and (
-        host == "slack.com" or host.endswith((".slack.com", ".slack-gov.com"))
-    )
+    host = "." + (urlsplit(settings.slack.api_url).hostname or "")
+    return settings.slack.bot_token is not None and host.endswith((".slack.com", ".slack-gov.com"))
 
 
 def is_loopback(host: str) -> bool:
