@@ -71,6 +71,7 @@ class Producer:
         self._more = asyncio.Event()
         self._broken = False
         self._sending: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def kafka(self) -> AIOKafkaProducer:
@@ -89,6 +90,7 @@ class Producer:
                 await self._sending
         if self._kafka is not None:
             await _close(self._kafka)
+        await asyncio.gather(*self._closing)
         self._kafka = self._sending = None
 
     async def publish(self, records: Sequence[Record]) -> None:
@@ -199,7 +201,10 @@ class Producer:
             self._refuse_waiting(error)
             return
         old, self._kafka, self._broken = self.kafka, fresh, False
-        await _close(old)
+        # Not waited for: what the old one still has under way keeps only its own partitions busy.
+        closing = asyncio.create_task(_close(old))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     def _refuse_waiting(self, error: BusUnavailable) -> None:
         for lane in self._lanes.values():
