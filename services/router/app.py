@@ -1,0 +1,58 @@
+"""The router service: the one with state. Puts its loops, doors and checks together."""
+
+import asyncio
+
+from services.router import console
+from services.router.api import service as api
+from services.router.audit import service as audit
+from services.router.cases import Cases
+from services.router.deadlines import Sweeper
+from services.router.directory import Directory
+from services.router.intake import Intake
+from services.router.relay import Relay
+from services.router.sessions import Sessions
+from services.router.slack import service as slack
+from shared.bus.consumer import ConsumerLoop
+from shared.events.catalog import ACCOUNTS_UPDATED, FEEDBACK_SCORED, TICKETS_CHANGED
+from shared.runtime import Check, Loop, Runtime, Service
+
+INTAKE_GROUP = "closeloop-router-intake"
+DIRECTORY_GROUP = "closeloop-router-directory"
+
+
+def build(runtime: Runtime) -> Service:
+    """Needs a database. Any number of routers may share it."""
+    database = runtime.database
+    if database is None:
+        raise ValueError("the router needs a database")
+    news = asyncio.Event()
+    wake = news.set
+    policy, clock, bus = runtime.policy, runtime.clock, runtime.bus
+    cases = Cases(policy)
+    intake = Intake(database, cases, policy, clock, wake)
+    directory = Directory(database, cases, intake, policy, clock, wake)
+    responses = ConsumerLoop(bus, INTAKE_GROUP, [FEEDBACK_SCORED.name], intake.handle, clock)
+    records = ConsumerLoop(bus, DIRECTORY_GROUP, [ACCOUNTS_UPDATED.name, TICKETS_CHANGED.name], directory.handle, clock)
+    sessions = Sessions(runtime)
+    return Service(
+        "router",
+        routes=[
+            *slack.routes(runtime, cases, news),
+            *api.routes(runtime, cases, wake, sessions),
+            *console.routes(runtime, cases, wake, sessions),
+        ],
+        loops=[
+            Loop("intake", responses.run),
+            Loop("directory", records.run),
+            Loop("deadlines", Sweeper(database, cases, intake, clock, wake).run),
+            Loop("relay", Relay(database, bus, clock).run),
+            *slack.loops(runtime, cases, news),
+            *audit.loops(runtime),
+        ],
+        checks=[
+            Check("database", database.ping),
+            Check("intake", responses.check, needed_for_ready=False),
+            Check("directory", records.check, needed_for_ready=False),
+            *slack.checks(runtime),
+        ],
+    )
