@@ -1,5 +1,6 @@
 """The only way to change a case: load, decide, write it all in the caller's transaction (G4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,10 +79,12 @@ class Cases:
         account = await directory.account_view(tx, before.account_id)
         if isinstance(command, commands.Reopen) and before.account_id is not None:
             await self._refuse_second_open(tx, before)
-        decision = decide(before, command, self._context(account, before.severity.value, now))
+        unreachable = await self._unreachable(tx, now)
+        chain = owners.escalation(account, before.owner, self._policy.routing, unreachable)
+        decision = decide(before, command, self._context(account, before.severity.value, now, chain))
         if decision.repeated or not decision.entries:
             return Applied(before, decision.repeated, decision.text)
-        after = await self._writer.write(tx, before, decision, account, await self._unreachable(tx, now), now)
+        after = await self._writer.write(tx, before, decision, account, unreachable, now)
         return Applied(after, False, decision.text)
 
     async def raise_need(self, tx: AsyncConnection, need: Need, now: datetime) -> Case:
@@ -267,10 +270,12 @@ class Cases:
     async def _unreachable(self, tx: AsyncConnection, now: datetime) -> dict[str, str]:
         return await people.unreachable(tx, now - _TRUST_UNREACHABLE)
 
-    def _context(self, account: AccountView | None, severity: str, now: datetime) -> Context:
+    def _context(
+        self, account: AccountView | None, severity: str, now: datetime, chain: Sequence[owners.Choice] = ()
+    ) -> Context:
         tier, segment = (account.tier, account.segment) if account else (None, None)
         terms = terms_for(self._policy.sla, severity, tier, segment)
-        return Context(now, terms, self._policy.version, self._calendars)
+        return Context(now, terms, self._policy.version, self._calendars, tuple(chain))
 
 
 def _owner_change(choice: owners.Choice, since: datetime | None = None) -> commands.ChangeOwner:

@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 500
 _LOOK_EVERY = timedelta(milliseconds=500)
-_LEASE = timedelta(seconds=15)
+_LEASE = "relay"
+_LEASE_FOR = timedelta(seconds=15)
 
 
 class Relay:
@@ -47,7 +48,7 @@ class Relay:
         """Publish what is not yet published, oldest first; returns how many entries."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            if not await leases.take(tx, "relay", self._name, now, _LEASE):
+            if not await leases.hold(tx, _LEASE, self._name, now, _LEASE_FOR):
                 return 0
         async with self._database.read() as connection:
             found = await rows.unrelayed(connection, _BATCH)

@@ -109,9 +109,8 @@ class Writer:
         self, case: Case, tell: Tell, account: AccountView | None, unreachable: owners.Unreachable
     ) -> list[owners.Choice]:
         """The people, each once, in the first of their roles."""
-        if tell.escalation is not None:
-            chain = owners.escalation(account, case.owner, self._routing, unreachable)
-            return [chain[min(tell.escalation, len(chain) - 1)]]
+        if tell.to is not None:
+            return [tell.to]
         people: dict[str, owners.Choice] = {}
         for role in tell.roles:
             if role == "owner":

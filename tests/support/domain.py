@@ -9,6 +9,7 @@ from services.router.domain.arrivals import Opening, open_case
 from services.router.domain.case import Case, Severity
 from services.router.domain.decide import decide
 from services.router.domain.decision import Context, Decision
+from services.router.domain.owners import Choice
 from services.router.domain.sla import Terms
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -16,7 +17,7 @@ ANA, LEA, MAX = "ana@us.example", "lea@us.example", "max@us.example"
 
 
 def context(now: datetime = NOON, terms: Terms | None = None) -> Context:
-    return Context(now, terms or Terms(), "policy-v1", {})
+    return Context(now, terms or Terms(), "policy-v1", {}, (Choice(MAX, "csm_manager", "the CSM's manager"),))
 
 
 def opened(now: datetime = NOON, **facts: Any) -> Decision:

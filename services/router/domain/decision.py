@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.router.domain.case import Case
+from services.router.domain.owners import Choice
 from services.router.domain.sla import Calendars, Terms
 from shared.errors import CloseloopError
 
@@ -67,12 +68,14 @@ class Priority:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What deciding needs beside case and command. `terms` are those a clock started now would get."""
+    """What deciding needs beside case and command. `terms` are those a clock started now would get; `chain` the
+    people to escalate to, in order."""
 
     now: datetime
     terms: Terms
     policy_version: str
     calendars: Calendars
+    chain: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,13 @@ class CancelDeadlines:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A notice to the people in `roles` ("owner", "support_lead"), or to step `escalation` of the chain.
+    """A notice to the people in `roles` ("owner", "support_lead"), or to the person `to`.
     One person in two roles gets one."""
 
     kind: NoticeKind
     priority: int
     roles: tuple[str, ...] = ("owner",)
-    escalation: int | None = None
+    to: Choice | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     since: datetime | None = None
 

@@ -66,15 +66,15 @@ def _escalate(case: Case, command: commands.Fire, ctx: Context) -> Decision:
     overdue = [clock for clock in case.waiting_clocks if clock.due_at <= ctx.now]
     if not overdue:
         return Decision(case)
-    told = Tell(
-        NoticeKind.ESCALATION,
-        Priority.ESCALATION,
-        (),
-        escalation=command.step,
-        data={"step": command.step, "due_at": iso(overdue[0].due_at)},
-    )
+    next_person = ctx.chain[min(command.step, len(ctx.chain) - 1)]
+    data = {"step": command.step, "due_at": iso(overdue[0].due_at)}
+    told = Tell(NoticeKind.ESCALATION, Priority.ESCALATION, (), next_person, data)
     again = StartDeadline(DeadlineKind.ESCALATION, ctx.now + _every(case, command.step), step=command.step + 1)
-    return Decision(case, (Entry("escalated", SYSTEM, {"step": command.step}),), (told, again))
+    return Decision(
+        case,
+        (Entry("escalated", SYSTEM, {"step": command.step, "to": next_person.email, "role": next_person.role}),),
+        (told, again),
+    )
 
 
 def _every(case: Case, step: int) -> timedelta:
