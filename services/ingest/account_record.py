@@ -87,17 +87,15 @@ def _blank_is_none(value: Any) -> Any:
 
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_plain)]
-_Id = Annotated[
-    str, BeforeValidator(_number_as_text), StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_plain),
-]  # fmt: skip
+_PlainId = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_plain)
+]
+_Id = Annotated[_PlainId, BeforeValidator(_number_as_text)]
 _Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320), AfterValidator(_email)]
 _Domain = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_domain)]
 _OptionalText = Annotated[_Text | None, BeforeValidator(_blank_is_none)]
 _OptionalEmail = Annotated[_Email | None, BeforeValidator(_blank_is_none)]
-_Source = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[A-Za-z0-9_-]{1,50}$")
-]  # fmt: skip
+_Source = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[A-Za-z0-9_-]{1,50}$")]
 
 
 class ContactBody(BaseModel):

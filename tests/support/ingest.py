@@ -63,10 +63,11 @@ async def running_ingest(
     *sources: str,
     secrets: dict[str, str] | None = None,
     options: dict[str, dict[str, Any]] | None = None,
+    routing: dict[str, Any] | None = None,
     now: datetime = NOW,
     public_url: str = PUBLIC_URL,
 ) -> AsyncIterator[Ingest]:
-    """The service with these sources switched on; `options` is `[sources.*]` of the policy."""
+    """The service with these sources switched on; `options` is `[sources.*]`, `routing` `[routing]` of the policy."""
     found = {name: secret_of(name) for name in sources} | (secrets or {})
     settings = Settings(
         _env_file=None,
@@ -75,7 +76,7 @@ async def running_ingest(
         sources={name: {"secret": secret} for name, secret in found.items()},
     )
     log, clock = FakeLog(), ManualClock(now)
-    runtime = Runtime(settings, Policy(sources=options or {}), clock, log)
+    runtime = Runtime(settings, Policy(sources=options or {}, routing=routing or {}), clock, log)
     transport = httpx.ASGITransport(create_app(settings, [build(runtime)]), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=public_url) as http:
         yield Ingest(http, log, clock, runtime)
