@@ -18,10 +18,8 @@ _ROLES = {
     "csm_manager": "you manage the account's CSM",
     "fallback_owner": "you are the fallback owner",
 }
-_CLOSE_OUT_BUTTONS = (
-    Action(ActionId.CONFIRM_CLOSED, "Yes, still fixed", primary=True),
-    Action(ActionId.STILL_OPEN, "No, still open"),
-)
+_STILL_FIXED = Action(ActionId.CONFIRM_CLOSED, "Yes, still fixed", primary=True)
+_NOT_FIXED = Action(ActionId.STILL_OPEN, "No, still open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def _close_out(notice: Notice, view: CaseView, now: datetime, case_url: str | No
     again = notice.kind is NoticeKind.CLOSE_OUT_REMINDER
     intro: Line = (Strong("Reminder: is it still fixed?" if again else "Is it still fixed?"), " Ask the customer.")
     lines = (history.touched_line(view.touch),) if view.touch is not None else ()
-    return _call(notice, view, intro, lines=lines, buttons=_CLOSE_OUT_BUTTONS)
+    return _call(notice, view, intro, lines=lines, buttons=(_STILL_FIXED, _NOT_FIXED))
 
 
 def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:

@@ -1,0 +1,110 @@
+"""`/loops` and the Home tab: answered from the database."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from services.router.domain.case import ENDED
+from services.router.domain.view import CaseView
+from services.router.slack import lists, mrkdwn
+from services.router.slack.actors import Actors, NotAllowed
+from services.router.slack.blocks import Rendered
+from services.router.slack.client import SlackClient
+from services.router.slack.interactions import SlackUser
+from services.router.store import people
+from services.router.store.views import list_cases, load_view
+from shared.clock import Clock
+from shared.db.engine import Database
+from shared.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+_CASE = re.compile(r"L-[A-Z2-7]{10}")
+_READ_SECONDS = 2.0
+_ENOUGH = 200
+_OPEN = ("open", "acknowledged", "touched", "resolved")
+
+
+@dataclass
+class Commands:
+    """`case_base` is the console's address; None: no links."""
+
+    database: Database
+    clock: Clock
+    client: SlackClient
+    actors: Actors
+    case_base: str | None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def answer(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """The ephemeral answer to a slash command. Never raises."""
+        user = SlackUser(form.get("user_id", ""))
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                shown = await self._answer(user, form.get("text", "").strip())
+        except NotAllowed as refusal:
+            shown = Rendered(mrkdwn.escape(str(refusal)), [])
+        except (DatabaseUnavailable, TimeoutError):
+            shown = Rendered("The cases cannot be read just now. Please try again in a moment.", [])
+        except Exception:
+            log.exception("command_failed")
+            shown = Rendered("Something went wrong on our side. Please try again.", [])
+        blocks = {"blocks": shown.blocks} if shown.blocks else {}
+        return {"response_type": "ephemeral", "text": shown.text, **blocks}
+
+    def opened_home(self, user_id: str) -> None:
+        """Publish the Home tab, beside the answer to the event."""
+        task = asyncio.create_task(self._publish(user_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=2)
+
+    async def _answer(self, user: SlackUser, text: str) -> Rendered:
+        word = text.lower()
+        if word == "help":
+            return Rendered(lists.HELP, [])
+        author = await self.actors.author(user)
+        if _CASE.fullmatch(text.upper()):
+            return await self._one(text.upper())
+        if word == "team":
+            return await self._list("Open cases", None)
+        if word in ("", "mine"):
+            return await self._list("Your open cases", author.email)
+        return Rendered(f"Not understood.\n{lists.HELP}", [])
+
+    async def _one(self, case_id: str) -> Rendered:
+        async with self.database.read() as connection:
+            view = await load_view(connection, case_id)
+            if view is None:
+                return Rendered(f"There is no case {case_id}.", [])
+            mentions = await people.slack_ids(connection, [view.case.owner])
+        url = f"{self.case_base.rstrip('/')}/cases/{case_id}" if self.case_base else None
+        return lists.one_case(view, self.clock.now(), mentions, url)
+
+    async def _list(self, title: str, owner: str | None) -> Rendered:
+        views, mentions = await self._open_cases(owner)
+        return lists.case_list(title, views, self.clock.now(), mentions)
+
+    async def _open_cases(self, owner: str | None) -> tuple[Sequence[CaseView], dict[str, str]]:
+        now = self.clock.now()
+        found: list[CaseView] = []
+        async with self.database.read() as connection:
+            for status in _OPEN:
+                found += await list_cases(connection, now=now, limit=_ENOUGH, status=status, owner=owner)
+            views = [view for view in found if view.case.status not in ENDED]
+            return views, await people.slack_ids(connection, sorted({view.case.owner for view in views}))
+
+    async def _publish(self, user_id: str) -> None:
+        try:
+            author = await self.actors.author(SlackUser(user_id))
+            views, mentions = await self._open_cases(author.email)
+            await self.client.web.views_publish(user_id=user_id, view=lists.home(views, self.clock.now(), mentions))
+        except Exception as error:
+            log.warning("home_not_published", error=type(error).__name__)

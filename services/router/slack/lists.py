@@ -1,0 +1,55 @@
+"""Cases as a short list, for `/loops` and the Home tab. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from services.router.domain import cards, spans
+from services.router.domain.messages import Line, Part, Person
+from services.router.domain.view import CaseView
+from services.router.slack import mrkdwn
+from services.router.slack.blocks import Rendered, render, section
+from services.router.slack.mrkdwn import Mentions
+
+MOST = 20
+_LINE = 260
+HELP = (
+    "`/loops` or `/loops mine`: your open cases\n"
+    "`/loops team`: all open cases, the most urgent first\n"
+    "`/loops L-…`: one case with its buttons\n"
+    "`/loops help`: this"
+)
+
+
+def case_list(title: str, views: Sequence[CaseView], now: datetime, mentions: Mentions) -> Rendered:
+    """At most MOST cases, most urgent first."""
+    ordered = sorted(views, key=lambda view: _urgency(view, now))
+    lines = [f"*{title}*" if views else f"*{title}*: none."]
+    lines += [f"• {mrkdwn.line(_case(view, now), mentions, _LINE)}" for view in ordered[:MOST]]
+    if len(ordered) > MOST:
+        lines.append(f"… and {len(ordered) - MOST} more")
+    blocks = [section("\n".join(lines[start : start + 10])) for start in range(0, len(lines), 10)]
+    return Rendered("\n".join(lines)[:3_000], blocks)
+
+
+def one_case(view: CaseView, now: datetime, mentions: Mentions, case_url: str | None) -> Rendered:
+    return render(cards.card(view, "you asked for it", now, case_url), "", mentions)
+
+
+def home(views: Sequence[CaseView], now: datetime, mentions: Mentions) -> dict[str, Any]:
+    """The Home tab: what is mine, the most urgent first."""
+    shown = case_list("Your open cases", views, now, mentions)
+    return {"type": "home", "blocks": [*shown.blocks, section(HELP)]}
+
+
+def _case(view: CaseView, now: datetime) -> Line:
+    case = view.case
+    parts: list[Part] = [*cards.headline(view, cards.newest_response(view)), f" · {case.id}"]
+    if case.waiting_clocks:
+        parts.append(f" · {spans.due_in_words(case.waiting_clocks[0].due_at, now)}")
+    return (*parts, " · ", Person(case.owner))
+
+
+def _urgency(view: CaseView, now: datetime) -> tuple[bool, datetime]:
+    waiting = view.case.waiting_clocks
+    return (not waiting, waiting[0].due_at if waiting else view.case.opened_at)

@@ -1,0 +1,92 @@
+"""Slack's part of the router: its doors, its loops (sender, Socket Mode) and its checks."""
+
+import asyncio
+
+from starlette.routing import Route
+
+from services.router.cases import Cases
+from services.router.channels.slack import SlackChannel
+from services.router.delivery import Delivery
+from services.router.slack.actors import Actors
+from services.router.slack.clicks import Clicks
+from services.router.slack.client import SlackClient
+from services.router.slack.commands import Commands
+from services.router.slack.endpoints import Endpoints
+from services.router.slack.preflight import send_test_alert, slack_problems
+from services.router.slack.replies import Replies
+from services.router.slack.socket_mode import SocketMode
+from shared.errors import CloseloopError
+from shared.runtime import Check, Loop, Runtime
+
+__all__ = ["SlackService", "checks", "loops", "routes", "send_test_alert", "slack_problems"]
+
+
+class SlackService:
+    """Doors and loops share one client; it is closed when the loops have ended."""
+
+    def __init__(self, runtime: Runtime, cases: Cases, wake: asyncio.Event) -> None:
+        if runtime.database is None:
+            raise ValueError("Slack's part of the router needs a database")
+        settings, clock, database = runtime.settings.slack, runtime.clock, runtime.database
+        self._settings = settings
+        self.client = SlackClient(settings)
+        actors = Actors(self.client, database, clock)
+        self._replies = Replies(self.client)
+        self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake)
+        self.commands = Commands(database, clock, self.client, actors, runtime.settings.http.public_url)
+        self.delivery = Delivery(runtime, database, cases, SlackChannel(self.client), wake)
+        self._endpoints = Endpoints(settings, clock, self.clicks, self.commands)
+
+    def routes(self) -> list[Route]:
+        return self._endpoints.routes()
+
+    def loops(self) -> list[Loop]:
+        """None without a bot token: notices wait in the outbox until there is one."""
+        if self._settings.bot_token is None:
+            return []
+        found = [Loop("slack sender", self._deliver)]
+        if self._settings.app_token is not None:
+            token = self._settings.app_token.get_secret_value()
+            found.append(Loop("slack socket mode", SocketMode(token, self.client, self.clicks, self.commands).run))
+        return found
+
+    async def close(self) -> None:
+        await self._replies.close()
+        await self.commands.close()
+        await self.client.close()
+
+    async def _deliver(self, stop: asyncio.Event) -> None:
+        await self.delivery.run(stop)
+        await self.close()
+
+
+_made: dict[int, SlackService] = {}
+
+
+def routes(runtime: Runtime, cases: Cases, wake: asyncio.Event) -> list[Route]:
+    """`wake` is the event that is set after each commit with notices. Call `loops` with the same one afterwards."""
+    service = _made[id(wake)] = SlackService(runtime, cases, wake)
+    return service.routes()
+
+
+def loops(runtime: Runtime, cases: Cases, wake: asyncio.Event) -> list[Loop]:
+    """The loops of the service whose doors `routes` made for this `wake`: they share its client and close it."""
+    service = _made.pop(id(wake), None) or SlackService(runtime, cases, wake)
+    return service.loops()
+
+
+def checks(runtime: Runtime) -> list[Check]:
+    """Slack being down does not make the router unready: notices wait."""
+
+    async def ask() -> None:
+        if runtime.settings.slack.bot_token is None:
+            raise CloseloopError("no Slack token is set: alerts wait in the outbox")
+        client = SlackClient(runtime.settings.slack)
+        try:
+            wrong = await SlackChannel(client).alive()
+        finally:
+            await client.close()
+        if wrong:
+            raise CloseloopError(f"Slack does not take messages from us: {wrong}")
+
+    return [Check("slack", ask, needed_for_ready=False)]
