@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.runtime import Runtime
 
 COOKIE = "closeloop_session"
+_TOLD = "closeloop_told"
 CSRF_HEADER = "x-csrf-token"
 _CODE_LIVES = timedelta(hours=24)
 _SESSION_LIVES = timedelta(days=7)
@@ -50,6 +51,7 @@ class Sessions:
         self._secure = (runtime.settings.http.public_url or "").startswith("https:")
         self._cookies = self._serializer("session")
         self._codes = self._serializer("sign-in code")
+        self._told = self._serializer("told")
         self.attempts = Attempts(runtime.clock)
 
     def _serializer(self, purpose: str) -> URLSafeSerializer:
@@ -90,6 +92,19 @@ class Sessions:
 
     def end(self, response: Response) -> None:
         response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self._secure)
+
+    def tell(self, response: Response, words: str) -> None:
+        """Words for the page the person sees next."""
+        response.set_cookie(_TOLD, str(self._told.dumps(words)), max_age=30, httponly=True, samesite="lax")
+
+    def told(self, request: HTTPConnection) -> str | None:
+        try:
+            return str(self._told.loads(request.cookies[_TOLD])) if _TOLD in request.cookies else None
+        except BadSignature:
+            return None
+
+    def forget_told(self, response: Response) -> None:
+        response.delete_cookie(_TOLD, httponly=True, samesite="lax")
 
     def of(self, request: HTTPConnection) -> Session | None:
         """The session of a request, None when there is none or it is over."""

@@ -1,0 +1,132 @@
+"""The first page: cases newest first, filters as chips, and how things stand."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.router.api import cursors
+from services.router.audit.facts.standing import standing
+from services.router.cases import Cases, InvalidCommand, NotFound, Refused
+from services.router.console.pages import SECURITY, Pages, with_query
+from services.router.domain.case import Severity, Status
+from services.router.sessions import Session
+from services.router.store.views import list_cases
+from shared.db.engine import Database
+from shared.runtime import Runtime
+
+PAGE = 50
+_FILTERS = ("status", "severity", "owner", "account_id", "overdue")
+_LONGEST = 320
+
+
+class CaseList:
+    def __init__(
+        self, runtime: Runtime, pages: Pages, cases: Cases, database: Database, wake: Callable[[], None]
+    ) -> None:
+        self._clock = runtime.clock
+        self._pages = pages
+        self._cases = cases
+        self._database = database
+        self._wake = wake
+
+    async def show(self, request: Request, session: Session) -> Response:
+        return await self._page(request, session)
+
+    async def open_by_hand(self, request: Request, session: Session) -> Response:
+        form = await request.form(max_files=0, max_fields=10)
+        if not session.allows(str(form.get("csrf", ""))):
+            return self._pages.refused(session, request)
+        account_id, subject = (_clean(str(form.get(name, "")), 20_000) for name in ("account_id", "subject"))
+        try:
+            async with self._database.transaction() as tx:
+                case = await self._cases.open_by_hand(
+                    tx, account_id=account_id, actor=session.email, subject=subject, now=self._clock.now()
+                )
+        except (NotFound, InvalidCommand, Refused) as error:
+            typed = {"account_id": account_id, "subject": subject, "wrong": getattr(error, "text", str(error))}
+            return await self._page(request, session, 422, typed)
+        self._wake()
+        response = RedirectResponse(f"/cases/{case.id}", 303, SECURITY)
+        self._pages.sessions.tell(response, "The case is open; owner and support lead are told.")
+        return response
+
+    async def _page(
+        self, request: Request, session: Session, status: int = 200, typed: dict[str, str] | None = None
+    ) -> Response:
+        now = self._clock.now()
+        chosen = _chosen(request)
+        after = _place(request.query_params.get("cursor"))
+        async with self._database.read() as connection:
+            views = await list_cases(
+                connection,
+                now=now,
+                limit=PAGE + 1,
+                after=after,
+                **{**chosen, "overdue": bool(chosen["overdue"]) or None},
+            )
+            state = await standing(connection, now)
+        shown = views[:PAGE]
+        older = None
+        if len(views) > PAGE:
+            last = shown[-1].case
+            older = with_query("/", **chosen, cursor=cursors.encode_place(last.opened_at, last.id))
+        prefilled = {"account_id": _clean(request.query_params.get("open", "")), "subject": "", "wrong": ""}
+        return self._pages.render(
+            "cases.html",
+            session,
+            request,
+            status,
+            views=shown,
+            standing=state,
+            chosen=chosen,
+            filtered=any(chosen.values()),
+            chips=_chips(chosen, session),
+            older=older,
+            newest="/" if after is None else with_query("/", **chosen),
+            paged=after is not None,
+            typed=typed or prefilled,
+            opening=typed is not None or bool(prefilled["account_id"]),
+        )
+
+
+def _chosen(request: Request) -> dict[str, Any]:
+    """The filters asked for; what cannot be one is left out."""
+    asked = {name: _clean(request.query_params.get(name, "")) or None for name in _FILTERS}
+    if asked["status"] not in set(Status):
+        asked["status"] = None
+    if asked["severity"] not in set(Severity):
+        asked["severity"] = None
+    asked["overdue"] = "true" if asked["overdue"] == "true" else None
+    return asked
+
+
+def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[str, str, bool]]]:
+    """Rows of (label, link, whether it is on); a click on one that is on takes it away."""
+
+    def chip(label: str, **change: str) -> tuple[str, str, bool]:
+        on = all(chosen[name] == value for name, value in change.items())
+        return label, with_query("/", **{**chosen, **(dict.fromkeys(change) if on else change)}), on
+
+    people = [chip("Overdue", overdue="true"), chip("Mine", owner=session.email)]
+    if chosen["owner"] not in (None, session.email):
+        people.append(chip(f"Owner {chosen['owner']}", owner=str(chosen["owner"])))
+    if chosen["account_id"]:
+        people.append(chip(f"Account {chosen['account_id']}", account_id=chosen["account_id"]))
+    return [
+        people,
+        [chip(status.value.capitalize(), status=status.value) for status in Status],
+        [chip(severity.value.capitalize(), severity=severity.value) for severity in reversed(Severity)],
+    ]
+
+
+def _place(cursor: str | None) -> Any:
+    try:
+        return cursors.decode_place(cursor) if cursor else None
+    except cursors.BadCursor:
+        return None
+
+
+def _clean(text: str, longest: int = _LONGEST) -> str:
+    return text.replace("\0", "").strip()[:longest]

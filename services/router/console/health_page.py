@@ -1,0 +1,33 @@
+"""Does everything hold: the invariants, checked now, the loops' signs of life, and what waits to be sent."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.router.api.audit import journal_finding
+from services.router.audit.facts import heartbeats
+from services.router.audit.facts.standing import standing
+from services.router.audit.invariants import Question, check
+from services.router.audit.service import PATROL, known_flaws
+from services.router.console.pages import Pages
+from services.router.sessions import Session
+from shared.db.engine import Database
+from shared.runtime import Runtime
+
+
+class HealthPage:
+    def __init__(self, runtime: Runtime, pages: Pages, database: Database) -> None:
+        self._runtime = runtime
+        self._pages = pages
+        self._database = database
+
+    async def show(self, request: Request, session: Session) -> Response:
+        now = self._runtime.clock.now()
+        async with self._database.read() as connection:
+            findings = await check(connection, Question(now, self._runtime.policy))
+            beats = await heartbeats.every(connection)
+            state = await standing(connection, now)
+        flaws = known_flaws(next((beat.note for beat in beats if beat.name == PATROL), None))
+        findings.append(journal_finding(flaws))
+        return self._pages.render(
+            "health.html", session, request, findings=findings, beats=beats, standing=state, flaws=flaws
+        )

@@ -1,0 +1,59 @@
+"""Signing in: a one-time URL or the admin token, and the e-mail that the journal will name."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.router.console.pages import SECURITY, Pages, own_path
+from services.router.sessions import is_email
+
+_MOST_FIELDS = 10
+
+
+class SignIn:
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._sessions = pages.sessions
+
+    async def show(self, request: Request) -> Response:
+        """The form. A code is not used up by looking, so that a mail scanner or a preview cannot spend it."""
+        if self._sessions.of(request) is not None:
+            return RedirectResponse(own_path(request.query_params.get("next", "/")), 303, SECURITY)
+        return self._form(request, code=request.query_params.get("code", ""), next_=request.query_params.get("next"))
+
+    async def submit(self, request: Request) -> Response:
+        form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+        code, token = str(form.get("code", "")), str(form.get("token", ""))
+        email, next_ = str(form.get("email", "")).strip().lower(), str(form.get("next", "/"))
+        client = request.client.host if request.client else "unknown"
+        if self._sessions.attempts.exhausted(client):
+            return self._form(request, 429, code, next_, email, "Too many wrong attempts. Wait five minutes.")
+        if not is_email(email):
+            return self._form(request, 422, code, next_, email, "Write your e-mail address: the journal will name you.")
+        if not (self._sessions.accept_token(token) if token else await self._sessions.accept_code(code)):
+            self._sessions.attempts.failed(client)
+            wrong = "This is not the admin token." if token else "This sign-in link was used before or is too old."
+            return self._form(request, 401, "", next_, email, wrong)
+        response = RedirectResponse(own_path(next_), 303, SECURITY)
+        self._sessions.begin(response, email)
+        return response
+
+    async def leave(self, request: Request) -> Response:
+        session = self._sessions.of(request)
+        form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+        if session is not None and not session.allows(str(form.get("csrf", ""))):
+            return self._pages.refused(session, request)
+        response = RedirectResponse("/signin", 303, SECURITY)
+        self._sessions.end(response)
+        return response
+
+    def _form(
+        self,
+        request: Request,
+        status: int = 200,
+        code: str = "",
+        next_: str | None = None,
+        email: str = "",
+        wrong: str = "",
+    ) -> Response:
+        values = {"code": code, "next": own_path(next_ or "/"), "email": email, "wrong": wrong}
+        return self._pages.render("sign_in.html", None, request, status, **values)

@@ -1,0 +1,36 @@
+// Shows instants in the reader's own time zone, and sends the zone with instants that are typed.
+"use strict";
+
+const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+for (const element of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(element.dateTime);
+  if (element.textContent.endsWith("UTC")) element.textContent = format.format(at);
+  else element.title = format.format(at) + " · " + element.title;
+}
+
+function local(date) {
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+for (const input of document.querySelectorAll("input[type=datetime-local]")) {
+  const zone = input.closest("label").querySelector(".zone");
+  if (zone) zone.textContent = "(your time)";
+  const typed = input.getAttribute("value");
+  if (typed) input.value = local(new Date(/Z$|[+-]\d\d:\d\d$/.test(typed) ? typed : typed + "Z"));
+  input.form.addEventListener("formdata", (event) => {
+    if (input.value) event.formData.set(input.name, new Date(input.value).toISOString());
+  });
+}
+
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    // A second click would only be answered as a repeat; better not to send it.
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
