@@ -2,16 +2,16 @@
 
 import asyncio
 
-from services.router import console
 from services.router.api import service as api
 from services.router.audit import service as audit
 from services.router.cases import Cases
+from services.router.console import service as console
 from services.router.deadlines import Sweeper
 from services.router.directory import Directory
 from services.router.intake import Intake
 from services.router.relay import Relay
 from services.router.sessions import Sessions
-from services.router.slack import service as slack
+from services.router.slack.service import SlackService, checks
 from shared.bus.consumer import ConsumerLoop
 from shared.events.catalog import ACCOUNTS_UPDATED, FEEDBACK_SCORED, TICKETS_CHANGED
 from shared.runtime import Check, Loop, Runtime, Service
@@ -33,11 +33,12 @@ def build(runtime: Runtime) -> Service:
     directory = Directory(database, cases, intake, policy, clock, wake)
     responses = ConsumerLoop(bus, INTAKE_GROUP, [FEEDBACK_SCORED.name], intake.handle, clock)
     records = ConsumerLoop(bus, DIRECTORY_GROUP, [ACCOUNTS_UPDATED.name, TICKETS_CHANGED.name], directory.handle, clock)
+    slack = SlackService(runtime, cases, news)
     sessions = Sessions(runtime)
     return Service(
         "router",
         routes=[
-            *slack.routes(runtime, cases, news),
+            *slack.routes(),
             *api.routes(runtime, cases, wake, sessions),
             *console.routes(runtime, cases, wake, sessions),
         ],
@@ -46,13 +47,14 @@ def build(runtime: Runtime) -> Service:
             Loop("directory", records.run),
             Loop("deadlines", Sweeper(database, cases, intake, clock, wake).run),
             Loop("relay", Relay(database, bus, clock).run),
-            *slack.loops(runtime, cases, news),
+            *slack.loops(),
             *audit.loops(runtime),
         ],
         checks=[
             Check("database", database.ping),
             Check("intake", responses.check, needed_for_ready=False),
             Check("directory", records.check, needed_for_ready=False),
-            *slack.checks(runtime),
+            *checks(runtime),
         ],
+        close=slack.close,
     )

@@ -18,11 +18,11 @@ from services.router.slack.socket_mode import SocketMode
 from shared.errors import CloseloopError
 from shared.runtime import Check, Loop, Runtime
 
-__all__ = ["SlackService", "checks", "loops", "routes", "send_test_alert", "slack_problems"]
+__all__ = ["SlackService", "checks", "send_test_alert", "slack_problems"]
 
 
 class SlackService:
-    """Doors and loops share one client; it is closed when the loops have ended."""
+    """Doors and loops share one client; `close` ends it when both have ended."""
 
     def __init__(self, runtime: Runtime, cases: Cases, wake: asyncio.Event) -> None:
         if runtime.database is None:
@@ -44,7 +44,7 @@ class SlackService:
         """None without a bot token: notices wait in the outbox until there is one."""
         if self._settings.bot_token is None:
             return []
-        found = [Loop("slack sender", self._deliver)]
+        found = [Loop("slack sender", self.delivery.run)]
         if self._settings.app_token is not None:
             token = self._settings.app_token.get_secret_value()
             found.append(Loop("slack socket mode", SocketMode(token, self.client, self.clicks, self.commands).run))
@@ -54,25 +54,6 @@ class SlackService:
         await self._replies.close()
         await self.commands.close()
         await self.client.close()
-
-    async def _deliver(self, stop: asyncio.Event) -> None:
-        await self.delivery.run(stop)
-        await self.close()
-
-
-_made: dict[int, SlackService] = {}
-
-
-def routes(runtime: Runtime, cases: Cases, wake: asyncio.Event) -> list[Route]:
-    """`wake` is the event that is set after each commit with notices. Call `loops` with the same one afterwards."""
-    service = _made[id(wake)] = SlackService(runtime, cases, wake)
-    return service.routes()
-
-
-def loops(runtime: Runtime, cases: Cases, wake: asyncio.Event) -> list[Loop]:
-    """The loops of the service whose doors `routes` made for this `wake`: they share its client and close it."""
-    service = _made.pop(id(wake), None) or SlackService(runtime, cases, wake)
-    return service.loops()
 
 
 def checks(runtime: Runtime) -> list[Check]:
