@@ -9,12 +9,22 @@ from shared import ids
 from shared.bus.base import Topic
 from shared.events.envelope import Event, encode_json
 
+FEEDBACK_THIN = Topic("feedback.thin", retention=timedelta(days=30))
 FEEDBACK_RECEIVED = Topic("feedback.received", retention=timedelta(days=30))
 TICKETS_CHANGED = Topic("tickets.changed", retention=timedelta(days=30))
 ACCOUNTS_UPDATED = Topic("accounts.updated", compacted=True)
 FEEDBACK_SCORED = Topic("feedback.scored", retention=timedelta(days=30))
 CASES_CHANGED = Topic("cases.changed", retention=timedelta(days=90))
-TOPICS = (FEEDBACK_RECEIVED, TICKETS_CHANGED, ACCOUNTS_UPDATED, FEEDBACK_SCORED, CASES_CHANGED)
+SOURCES_HEARD = Topic("sources.heard", partitions=1, retention=timedelta(days=7))
+TOPICS = (
+    FEEDBACK_THIN,
+    FEEDBACK_RECEIVED,
+    TICKETS_CHANGED,
+    ACCOUNTS_UPDATED,
+    FEEDBACK_SCORED,
+    CASES_CHANGED,
+    SOURCES_HEARD,
+)
 
 
 def dead(topic: str) -> Topic:
@@ -24,7 +34,8 @@ def dead(topic: str) -> Topic:
 
 class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
     """One answer. `normalised_score` is CSAT 1-5, NPS 0-10 or CES 1-7 (higher is better); `metric` "none" is a thin
-    event whose score must still be fetched. `unique_id` identifies the delivery, `record_id` the response."""
+    event whose score must still be fetched. `unique_id` identifies the delivery, `record_id` the response;
+    `detected_by` is "webhook", or "reconciler" where the vendor's API was asked and no webhook had come."""
 
     TYPE: ClassVar[str] = "closeloop.survey.responded"
 
@@ -48,6 +59,7 @@ class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime | None = None
     survey_id: str | None = None
     withdrawn: bool = False
+    detected_by: str = "webhook"
     version: int = 1
 
 
@@ -146,8 +158,44 @@ class CaseChanged(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
 
 
-def survey_responded(data: SurveyResponded) -> Event:
-    return _event(FEEDBACK_RECEIVED, data, data.source, data.unique_id, f"{data.source}:{data.record_id}")
+class SourceHeard(msgspec.Struct, frozen=True, kw_only=True):
+    """What one ingest process heard of a source within one minute, since it last said so; every number is to be
+    added. `ignored`, `rejected` and `api` count by reason; lag is from the vendor's time to ours. `about` describes
+    the source as it is set up: `credentials`, `reconciles`, `rule` (the vendor's own), `switch_on`, `trouble`."""
+
+    TYPE: ClassVar[str] = "closeloop.source.heard"
+
+    source: str
+    instance: str
+    seq: int
+    at: datetime
+    minute: datetime
+    accepted: int = 0
+    ignored: dict[str, int] = {}
+    rejected: dict[str, int] = {}
+    api: dict[str, int] = {}
+    lag_total_s: float = 0.0
+    lag_count: int = 0
+    lag_max_s: float = 0.0
+    about: dict[str, Any] = {}
+    version: int = 1
+
+
+def survey_responded(data: SurveyResponded, topic: Topic = FEEDBACK_RECEIVED) -> Event:
+    """`topic` is FEEDBACK_THIN for what is to be enriched first."""
+    return _event(topic, data, data.source, data.unique_id, f"{data.source}:{data.record_id}")
+
+
+def source_heard(data: SourceHeard) -> Event:
+    return Event(
+        id=ids.derive(SourceHeard.TYPE, data.source, data.instance, str(data.seq)),
+        type=SourceHeard.TYPE,
+        source=f"closeloop/ingest/{data.source}",
+        time=data.at,
+        topic=SOURCES_HEARD.name,
+        key=data.source,
+        data=encode_json(data),
+    )
 
 
 def ticket_changed(data: TicketChanged) -> Event:
