@@ -16,6 +16,7 @@ URL_LIMIT = 250
 # of the card around.
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _URL = re.compile(r"https?://[^\s<>|\"'`\\^{}\x00-\x20\x7f]+")
+_SPACES = re.compile(r"\s+")
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 Mentions = Mapping[str, str]  # e-mail -> Slack user id
@@ -61,7 +62,8 @@ def _part(part: Part, mentions: Mentions, left: int) -> str:
             # A star inside would end the bold early; one outside words is shown as it is.
             return f"*{cut(_one_line(text).replace('*', '∗'), left - 2)}*" if left > 3 else ""
         case _:
-            return cut(_one_line(part), left)
+            # The spaces around belong to the line: " · " parts what stands before and after it.
+            return cut(escape(_SPACES.sub(" ", part)), left)
 
 
 def _one_line(text: str) -> str:
