@@ -4,5 +4,6 @@ pytest_plugins = [
     "tests.support.buses",
     "tests.support.databases",
     "tests.support.fixtures",
+    "tests.support.deployments",
     "tests.support.skips",
 ]

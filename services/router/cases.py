@@ -225,7 +225,8 @@ class Cases:
             return
         unreachable = await self._unreachable(tx, now)
         choice = owners.owner(account, "", self._policy.routing, unreachable)
-        low = await responses.earlier_low(tx, account.id, now - REPEAT_WINDOW, None)
+        own = next((clock.response_id for clock in before.clocks if clock.response_id), None)
+        low = await responses.earlier_low(tx, account.id, now - REPEAT_WINDOW, own)
         verdict = assess(Stakes(account.arr, account.renewal_date, None, low), self._policy.severity, now.date())
         command = commands.MoveToAccount(
             actor=SYSTEM,
