@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,8 @@ class Deployment:
 
     def stop(self) -> None:
         """End everything in order; what does not end by itself is killed."""
-        for program in self.programs():
-            program.stop()
+        with ThreadPoolExecutor() as hands:
+            list(hands.map(Program.stop, self.programs()))
         self.sandbox.kill()
         for client in (self.front_door, self.api, self.slack):
             client.close()
