@@ -83,6 +83,7 @@ class SlaPolicy(_Part):
     close_out_within: Span = timedelta(hours=48)
     remind_before: tuple[Span, ...] = (timedelta(hours=4),)
     escalate_every: Span = timedelta(hours=4)
+    acknowledge_expires_after: Span = timedelta(hours=8)
     target: float = Field(default=0.95, gt=0, le=1)
     calendar: str = "always"
     tier: tuple[SlaTier, ...] = ()

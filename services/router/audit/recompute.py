@@ -191,6 +191,7 @@ _READERS: dict[str, Callable[[_History, JournalEntry], None]] = {
     "response_joined": _joined,
     "alerted": _alerted,
     "acknowledged": _status("acknowledged"),
+    "acknowledgement_expired": _status("open"),
     "touched": _touched,
     "touch_corrected": _touch_corrected,
     "reassigned": _reassigned,

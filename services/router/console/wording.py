@@ -154,6 +154,7 @@ _PHRASES: dict[str, _Phrase] = {
     "response_joined": _Phrase("Another answer joined", "bad", _joined),
     "alerted": _Phrase("Alert seen", "plain", _alerted),
     "acknowledged": _Phrase("Acknowledged", "good"),
+    "acknowledgement_expired": _Phrase("Acknowledgement expired", "warn"),
     "touched": _Phrase("Touch logged", "good", _touched),
     "touch_corrected": _Phrase("Touch taken back", "warn"),
     "reassigned": _Phrase("Reassigned", "plain", lambda data: [f"From {data.get('from')} to {data.get('to')}"]),

@@ -37,7 +37,9 @@ def acknowledge(case: Case, command: commands.Acknowledge, ctx: Context) -> Deci
     if case.status is not Status.OPEN:
         raise Refused(already(case))
     changed = replace(case, status=Status.ACKNOWLEDGED, acknowledged_at=ctx.now, acknowledged_by=command.actor)
-    return Decision(changed, (Entry("acknowledged", command.actor),), text="Acknowledged. The touch clock runs on.")
+    effects = clocks.expect_touch(case, ctx)
+    entry = Entry("acknowledged", command.actor)
+    return Decision(changed, (entry,), tuple(effects), text="Acknowledged. The touch clock runs on.")
 
 
 def log_touch(case: Case, command: commands.LogTouch, ctx: Context) -> Decision:

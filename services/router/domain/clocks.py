@@ -1,7 +1,7 @@
 """Starting and covering touch clocks, and the deadlines that guard them."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.router.domain.case import Case, TouchClock
 from services.router.domain.decision import (
@@ -55,7 +55,21 @@ def stop_guarding(covered: list[TouchClock], everything: bool) -> list[Effect]:
     """Cancel the deadlines of covered clocks; when none is left waiting, the escalation too."""
     effects: list[Effect] = [CancelDeadlines(TOUCH_KINDS, frozenset(clock.id for clock in covered))]
     if everything:
-        effects.append(CancelDeadlines(frozenset({DeadlineKind.ESCALATION, DeadlineKind.SNOOZE_END})))
+        effects.append(
+            CancelDeadlines(frozenset({DeadlineKind.ESCALATION, DeadlineKind.SNOOZE_END, DeadlineKind.ACKNOWLEDGEMENT}))
+        )
+    return effects
+
+
+def expect_touch(case: Case, ctx: Context) -> list[Effect]:
+    """The end of an acknowledgement that no touch follows: never later than a touch that is due still, and for the
+    newest acknowledgement only."""
+    effects: list[Effect] = [CancelDeadlines(frozenset({DeadlineKind.ACKNOWLEDGEMENT}))]
+    span = ctx.terms.acknowledge_expires_after
+    if span > timedelta(0):
+        ends_at = due(ctx.now, span, ctx.terms.calendar, ctx.calendars)
+        ahead = [clock.due_at for clock in case.waiting_clocks if clock.due_at > ctx.now]
+        effects.append(StartDeadline(DeadlineKind.ACKNOWLEDGEMENT, min([ends_at, *ahead])))
     return effects
 
 

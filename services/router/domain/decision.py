@@ -35,6 +35,7 @@ class DeadlineKind(StrEnum):
     TOUCH_DUE = "touch_due"
     ESCALATION = "escalation"
     SNOOZE_END = "snooze_end"
+    ACKNOWLEDGEMENT = "acknowledgement"
     CLOSE_OUT = "close_out"
     CLOSE_OUT_REMINDER = "close_out_reminder"
     CLOSE_OUT_OVERDUE = "close_out_overdue"
@@ -69,13 +70,14 @@ class Priority:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What deciding needs beside case and command. `terms` are those a clock started now would get; `chain` the
-    people to escalate to, in order."""
+    people to escalate to, in order; `unfit` says of people why they cannot be given a case now."""
 
     now: datetime
     terms: Terms
     policy_version: str
     calendars: Calendars
     chain: tuple[Choice, ...] = ()
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.router.domain import commands
-from services.router.domain.arrivals import SYSTEM
+from services.router.domain.arrivals import BOTH, SYSTEM
 from services.router.domain.case import Case, Status
 from services.router.domain.decision import (
     Context,
@@ -17,6 +17,7 @@ from services.router.domain.decision import (
     StartDeadline,
     Tell,
 )
+from services.router.domain.spans import in_words
 from services.router.domain.words import iso
 
 _AWAITING_CLOSE_OUT = (Status.TOUCHED, Status.RESOLVED)
@@ -44,6 +45,18 @@ def _snooze_over(case: Case, command: commands.Fire, ctx: Context) -> Decision:
 def _reminder(case: Case, command: commands.Fire, kind: NoticeKind) -> Decision:
     entry = Entry("reminded", SYSTEM, {"kind": command.kind, "to": case.owner})
     return Decision(case, (entry,), (Tell(kind, Priority.REMINDER, data={"due_at": iso(case.touch_due_at)}),))
+
+
+def _acknowledgement_over(case: Case, command: commands.Fire, ctx: Context) -> Decision:
+    """Nobody may park a case by a click: it is open again, and both who must know are told. Ends no clock."""
+    if case.status is not Status.ACKNOWLEDGED or case.acknowledged_at is None:
+        return Decision(case)
+    changed = replace(case, status=Status.OPEN, acknowledged_at=None, acknowledged_by=None)
+    by, at = case.acknowledged_by, case.acknowledged_at
+    entry = Entry("acknowledgement_expired", SYSTEM, {"acknowledged_by": by, "acknowledged_at": iso(at)})
+    words = f"{by} acknowledged this {in_words(ctx.now - at)} ago and no touch followed: it is open again"
+    told = Tell(NoticeKind.NOTE, Priority.REMINDER, BOTH, data={"words": words})
+    return Decision(changed, (entry,), (told,))
 
 
 def _breach(case: Case, command: commands.Fire, ctx: Context) -> Decision:
@@ -113,6 +126,7 @@ def _unanswered(case: Case, command: commands.Fire, ctx: Context) -> Decision:
 _FIRING: dict[DeadlineKind, Callable[[Case, commands.Fire, Context], Decision]] = {
     DeadlineKind.TOUCH_REMINDER: _remind,
     DeadlineKind.SNOOZE_END: _snooze_over,
+    DeadlineKind.ACKNOWLEDGEMENT: _acknowledgement_over,
     DeadlineKind.TOUCH_DUE: _breach,
     DeadlineKind.ESCALATION: _escalate,
     DeadlineKind.CLOSE_OUT: _ask,

@@ -47,6 +47,11 @@ def _who(verb: str, entry: EntryView) -> Line:
     return (verb, *by, " ", Instant(entry.at))
 
 
+def _acknowledgement_over(entry: EntryView, _: TouchView | None) -> Line:
+    by = name_of(str(entry.data.get("acknowledged_by") or "somebody"))
+    return (f"No touch followed the acknowledgement by {by}: open again since ", Instant(entry.at))
+
+
 def _touched(entry: EntryView, touch: TouchView | None) -> Line:
     return touched_line(touch) if touch is not None else _who("Touched", entry)
 
@@ -91,6 +96,7 @@ def _instant(value: object) -> datetime | None:
 
 _TELLERS: dict[str, Callable[[EntryView, TouchView | None], Line]] = {
     "acknowledged": _by("Acknowledged"),
+    "acknowledgement_expired": _acknowledgement_over,
     "touched": _touched,
     "touch_corrected": _by("Touch taken back", "reason"),
     "reassigned": _reassigned,

@@ -21,6 +21,7 @@ class Terms:
     remind_before: tuple[timedelta, ...] = (timedelta(hours=4),)
     escalate_every: timedelta = timedelta(hours=4)
     calendar: str = ALWAYS
+    acknowledge_expires_after: timedelta = timedelta(hours=8)
 
 
 def terms_for(policy: SlaPolicy, severity: str, tier: str | None, segment: str | None) -> Terms:
@@ -33,6 +34,7 @@ def terms_for(policy: SlaPolicy, severity: str, tier: str | None, segment: str |
         remind_before=policy.remind_before,
         escalate_every=policy.escalate_every,
         calendar=(match and match.calendar) or policy.calendar,
+        acknowledge_expires_after=policy.acknowledge_expires_after,
     )
 
 

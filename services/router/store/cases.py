@@ -166,6 +166,7 @@ def _from_terms(terms: Terms) -> dict[str, Any]:
         "remind_before": [span.total_seconds() for span in terms.remind_before],
         "escalate_every": terms.escalate_every.total_seconds(),
         "calendar": terms.calendar,
+        "acknowledge_expires_after": terms.acknowledge_expires_after.total_seconds(),
     }
 
 
@@ -180,6 +181,8 @@ def _to_terms(stored: dict[str, Any]) -> Terms:
         tuple(timedelta(seconds=seconds) for seconds in stored["remind_before"]),
         span("escalate_every"),
         stored["calendar"],
+        # Cases of before there was this key.
+        timedelta(seconds=stored.get("acknowledge_expires_after", 8 * 3600)),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from services.router.domain import commands
 from services.router.domain.case import Severity, Status
 from services.router.domain.decision import (
+    TOUCH_KINDS,
     CancelDeadlines,
     DeadlineKind,
     InvalidCommand,
@@ -44,7 +45,8 @@ def test_opening_starts_the_touch_clock_and_tells_owner_and_lead() -> None:
 def test_acknowledged_is_not_touched(story: Story) -> None:
     story.does(commands.Acknowledge(actor=ANA))
     assert story.case.status is Status.ACKNOWLEDGED
-    assert not any(isinstance(effect, CancelDeadlines) for effect in story.decision.effects)
+    cancelled = [effect.kinds for effect in story.decision.effects if isinstance(effect, CancelDeadlines)]
+    assert not any(TOUCH_KINDS & kinds for kinds in cancelled)
     story.after(DAY).does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1"))
     assert told(story) == [NoticeKind.ESCALATION]
 
@@ -264,3 +266,46 @@ def test_every_command_in_every_state_is_allowed_or_refused_with_words(
         with pytest.raises(Refused) as refused:
             story.does(ASKED[kind])
         assert len(refused.value.text) > 10
+
+
+def test_an_acknowledgement_that_no_touch_follows_expires_and_both_are_told(story: Story) -> None:
+    story.does(commands.Acknowledge(actor=ANA))
+    ends_at = started(story)[DeadlineKind.ACKNOWLEDGEMENT].due_at
+    assert ends_at == NOON + 8 * HOUR
+    due = story.case.touch_due_at
+    story.after(8 * HOUR).does(commands.Fire(actor="system", kind="acknowledgement", due_at=story.now))
+    assert (story.case.status, story.case.acknowledged_by, story.case.touch_due_at) == (Status.OPEN, None, due)
+    assert [entry.type for entry in story.decision.entries] == ["acknowledgement_expired"]
+    (tell,) = [effect for effect in story.decision.effects if isinstance(effect, Tell)]
+    assert (tell.kind, tell.roles) == (NoticeKind.NOTE, ("owner", "support_lead"))
+    assert "ana@us.example acknowledged this 8 h ago and no touch followed" in tell.data["words"]
+
+
+def test_an_acknowledgement_never_outlives_the_touch_that_is_due(story: Story) -> None:
+    story.after(20 * HOUR).does(commands.Acknowledge(actor=ANA))
+    assert started(story)[DeadlineKind.ACKNOWLEDGEMENT].due_at == NOON + DAY
+
+
+def test_a_snooze_does_not_prolong_an_acknowledgement(story: Story) -> None:
+    story.does(commands.Acknowledge(actor=ANA))
+    story.does(commands.Snooze(actor=ANA, until=NOON + 20 * HOUR, reason="Customer is on a plane"))
+    story.after(8 * HOUR).does(commands.Fire(actor="system", kind="acknowledgement", due_at=story.now))
+    assert story.case.status is Status.OPEN
+
+
+def test_after_a_touch_there_is_no_acknowledgement_to_expire(story: Story) -> None:
+    story.does(commands.Acknowledge(actor=ANA))
+    story.after(HOUR).touches()
+    cancelled = [effect.kinds for effect in story.decision.effects if isinstance(effect, CancelDeadlines)]
+    assert any(DeadlineKind.ACKNOWLEDGEMENT in kinds for kinds in cancelled)
+    story.after(8 * HOUR).does(commands.Fire(actor="system", kind="acknowledgement", due_at=story.now))
+    assert story.case.status is Status.TOUCHED
+
+
+def test_taking_a_case_over_needs_a_reason_but_not_the_absent_owners_help(story: Story) -> None:
+    with pytest.raises(InvalidCommand) as wrong:
+        story.does(commands.Reassign(actor=LEA, new_owner=LEA, reason=" "))
+    assert wrong.value.field == "reason"
+    story.does(commands.Reassign(actor=LEA, new_owner=LEA, reason="Ana is ill"))
+    assert (story.case.owner, story.case.owner_pinned) == (LEA, True)
+    assert story.decision.entries[0].texts == {"reason": "Ana is ill"}
