@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
+_ROUNDING = 1e-6
+
+
 class Call(StrEnum):
     POST = "post"
     UPDATE = "update"
@@ -34,7 +37,7 @@ class Bucket:
             passed = max(0.0, (now - self.filled_at).total_seconds())
             self.tokens = min(self.capacity, self.tokens + passed * self.per_second)
         self.filled_at = now
-        return 0.0 if self.tokens >= 1 else (1 - self.tokens) / self.per_second
+        return 0.0 if self.tokens >= 1 - _ROUNDING else (1 - self.tokens) / self.per_second
 
     def take(self) -> None:
         self.tokens -= 1

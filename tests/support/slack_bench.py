@@ -155,7 +155,11 @@ async def slack_bench(url: str, policy: str = POLICY, **slack: Any) -> AsyncIter
     app = create_app(config)
     bench.sandbox = app.state.workspace
     async with serving(app) as sandbox_url:
-        options = {"bot_token": SecretStr(config.bot_token), "signing_secret": SecretStr(SECRET), "timeout_seconds": 2.0}
+        options = {
+            "bot_token": SecretStr(config.bot_token),
+            "signing_secret": SecretStr(SECRET),
+            "timeout_seconds": 2.0,
+        }
         settings = Settings(
             _env_file=None,
             slack=SlackSettings(**{**options, "api_url": f"{sandbox_url}/api/", "rate_limits": False, **slack}),

@@ -66,15 +66,15 @@ _BUTTONS = {
 }
 
 
-def card(view: CaseView, why: str, now: datetime, case_url: str | None = None, lead_in: str = "") -> Message:
-    """The card as `now` has it. `why` tells the recipient why it came to them; `lead_in` opens the push text."""
+def card(view: CaseView, why: str, now: datetime, case_url: str | None = None) -> Message:
+    """The card as `now` has it. `why` tells the recipient why it came to them."""
     case = view.case
     newest = newest_response(view)
     return Message(
         case_id=case.id,
         rev=case.version,
         headline=headline(view, newest, case_url),
-        text=lead_in + sentence(view, newest),
+        text=sentence(view, newest),
         quote=quote(newest, case_url),
         lines=_reasons(newest),
         fields=_fields(view, newest),

@@ -1,7 +1,7 @@
 """What each kind of notice says: the card itself, and the messages that call somebody back to it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,8 +60,12 @@ def why(notice: Notice, view: CaseView) -> str:
 
 
 def _card(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
-    lead_in = "Escalation. " if "escalat" in str(notice.data.get("why", "")).lower() else ""
-    return cards.card(view, why(notice, view), now, case_url, lead_in)
+    """Somebody who is escalated to without having a card gets one that says so."""
+    card = cards.card(view, why(notice, view), now, case_url)
+    if not _escalates(notice) or view.case.ended:
+        return card
+    called = _lateness(notice, view, now)
+    return replace(card, lines=((Strong("Escalation"), f": {called}"), *card.lines), text=f"Escalation. {card.text}")
 
 
 def _joined(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
@@ -87,12 +91,20 @@ def _reminder(notice: Notice, view: CaseView, now: datetime, case_url: str | Non
 
 
 def _escalation(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    return _call(notice, view, (Strong("Escalation"), f": {_lateness(notice, view, now)}"))
+
+
+def _escalates(notice: Notice) -> bool:
+    return "step" in notice.data or "close_out" in notice.data
+
+
+def _lateness(notice: Notice, view: CaseView, now: datetime) -> str:
+    owner = view.case.owner
     if notice.data.get("close_out"):
-        intro: Line = (Strong("Escalation"), ": nobody has answered the close-out question; owner ", view.case.owner)
-        return _call(notice, view, intro)
+        return f"nobody has answered the close-out question; owner {owner}"
     waiting = view.case.waiting_clocks
-    late = spans.due_in_words(waiting[0].due_at, now).lower() if waiting else "touched meanwhile"
-    return _call(notice, view, (Strong("Escalation"), f": the first touch is {late}; owner ", view.case.owner))
+    late = spans.due_in_words(waiting[0].due_at, now).lower() if waiting else "made meanwhile"
+    return f"the first touch is {late}; owner {owner}"
 
 
 def _close_out(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:

@@ -12,7 +12,7 @@ from services.router.domain.messages import Action, ActionId, Field, Message, Qu
 from services.router.slack import mrkdwn
 from services.router.slack.mrkdwn import Mentions
 
-TEXT_BYTES = 3_800
+TEXT_BYTES = 3_790
 HEADLINE, QUOTE, LINE, VALUE, CONTEXT = 480, 1_400, 360, 190, 340
 QUOTE_LINES = 12
 MOST_LINES, MOST_FIELDS, MOST_CONTEXT = 3, 8, 4

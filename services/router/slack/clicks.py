@@ -71,9 +71,9 @@ class Clicks:
         try:
             author = await self.actors.author(click.user)
             view = await self._view(click.case_id)
-            if view is not None and view.case.status not in cards.ALLOWED[click.action]:
-                raise Refused(already(view.case))
             if modals.needed(click.action, view):
+                if view is not None and view.case.status not in cards.ALLOWED[click.action]:
+                    raise Refused(already(view.case))
                 await self._open(click, view)
                 await self._adopt(click)
             else:
