@@ -163,7 +163,13 @@ def move(case: Case, command: commands.MoveToAccount, ctx: Context) -> Decision:
         support_lead=command.support_lead,
         severity=raised,
     )
-    data = {"account_id": command.account_id, "from": case.owner, "owner": changed.owner, "severity": raised.value}
+    data = {
+        "account_id": command.account_id,
+        "from": case.owner,
+        "owner": changed.owner,
+        "owner_reason": changed.owner_reason,
+        "severity": raised.value,
+    }
     card = Tell(NoticeKind.CARD, Priority.ALERT, BOTH, data={"why": "the account became known"})
     return Decision(changed, (Entry("moved", command.actor, data),), (card,))
 
