@@ -26,9 +26,14 @@ def decode(cursor: str, parts: int) -> list[str]:
     except (ValueError, binascii.Error, RecursionError) as wrong:
         raise BadCursor("not a cursor of this list") from wrong
     usable = isinstance(found, list) and len(found) == parts and all(isinstance(part, str) for part in found)
-    if not usable or any("\0" in part or not part.isprintable() for part in found):
+    if not usable or not all(_storable(part) for part in found):
         raise BadCursor("not a cursor of this list")
     return found
+
+
+def _storable(text: str) -> bool:
+    """A database can compare with it: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and text.encode("utf-8", "ignore").decode() == text
 
 
 def encode_place(at: datetime, id_: str) -> str:

@@ -61,7 +61,7 @@ async def account_has_one_case(connection: Connection, question: Question) -> li
 
 
 async def waiting_is_guarded(connection: Connection, question: Question) -> list[str]:
-    return await breaches.waiting_without_deadline(connection)
+    return await breaches.waiting_without_deadline(connection, question.now)
 
 
 async def touched_is_asked(connection: Connection, question: Question) -> list[str]:

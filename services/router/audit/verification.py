@@ -9,7 +9,7 @@ from services.router.audit.facts.chains import Chain, StoredText
 from services.router.audit.facts.connection import Connection
 from services.router.audit.facts.promises import promises_of_cases
 from services.router.audit.promise import Promise
-from services.router.audit.recompute import recompute
+from services.router.audit.recompute import JournalEntry, recompute
 from services.router.domain.journal import GENESIS, broken_at, text_digest
 
 _BATCH = 200
@@ -41,6 +41,12 @@ async def verify_next(connection: Connection, after: str, limit: int = _BATCH) -
 
 
 async def verify_cases(connection: Connection, case_ids: Sequence[str]) -> list[Flaw]:
+    """What is wrong is looked at twice: a case that changed between two statements is whole at the second look."""
+    suspects = {flaw.case_id for flaw in await _look(connection, case_ids)}
+    return await _look(connection, sorted(suspects)) if suspects else []
+
+
+async def _look(connection: Connection, case_ids: Sequence[str]) -> list[Flaw]:
     found = await chains.read_chains(connection, case_ids)
     flaws = [flaw for chain in found for flaw in chain_flaws(chain)]
     named = {text_id: digest for chain in found for _, text_id, digest in _texts(chain)}
@@ -81,18 +87,28 @@ def _texts(chain: Chain) -> Iterator[tuple[int, str, str]]:
 
 
 async def _figure_flaws(connection: Connection, found: Sequence[Chain]) -> list[Flaw]:
-    """Cases whose promises in the rows are not those of the journal. A case that takes part in a merge is proved
-    together with its partners, so it is passed over unless all of them are here."""
-    here = {chain.case_id for chain in found}
-    entries = [chains.to_entry(sealed) for chain in found for sealed in chain.entries]
-    outside = {entry.case_id for entry in entries if not _partners(entry.data) <= here}
-    told = _by_case(recompute(entry for entry in entries if entry.case_id not in outside))
-    kept = _by_case(await promises_of_cases(connection, sorted(here - outside)))
+    """Cases whose promises in the rows are not those of the journal."""
+    here = [chain.case_id for chain in found]
+    told = _by_case(recompute(await _with_partners(connection, found)))
+    kept = _by_case(await promises_of_cases(connection, here))
     return [
         Flaw(case_id, "its figures do not follow from its journal")
-        for case_id in sorted(told.keys() | kept.keys())
+        for case_id in here
         if told.get(case_id) != kept.get(case_id)
     ]
+
+
+async def _with_partners(connection: Connection, found: Sequence[Chain]) -> list[JournalEntry]:
+    """The entries of these journals and of those they were merged with: one tells how the other went on."""
+    entries: list[JournalEntry] = []
+    read: set[str] = set()
+    while found:
+        new = [chains.to_entry(sealed) for chain in found for sealed in chain.entries]
+        entries += new
+        read |= {chain.case_id for chain in found}
+        missing = {partner for entry in new for partner in _partners(entry.data)} - read
+        found = await chains.read_chains(connection, sorted(missing)) if missing else []
+    return entries
 
 
 def _partners(data: Mapping[str, Any]) -> set[str]:

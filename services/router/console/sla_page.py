@@ -36,7 +36,8 @@ class Chart:
     newest: str
     note: str
     picture: Markup
-    link: str | None
+    link: str
+    legend: tuple[str, ...] = ()
 
 
 class SlaPage:
@@ -125,48 +126,21 @@ class SlaPage:
     def _charts(self, lines: list[Line], report: Report) -> list[Chart]:
         by_period = {line.period: line for line in lines}
         periods = list(starts(report.within, report.kind))
-        target = f"target {self._target:.0%}"
 
         def points(name: str, tone: str = "main") -> list[Point]:
             return [_point(period, by_period.get(period), name, report, tone) for period in periods]
 
-        touched = [self._toned(point) for point in points("touched_in_time_pct")]
-        return [
-            _chart(
-                "Touched in time",
-                lines,
-                "touched_in_time_pct",
-                report,
-                target,
-                charts.bars(touched, f"Touched in time by period, {target}", 100, self._target * 100),
-            ),
-            _chart(
-                "Time to touch, median",
-                lines,
-                "time_to_touch_p50_s",
-                report,
-                "and 9 of 10",
-                charts.lines(
-                    [points("time_to_touch_p50_s"), points("time_to_touch_p90_s")], "Median and 90th percentile"
-                ),
-            ),
-            _chart(
-                "Time to alert, median",
-                lines,
-                "alert_p50_s",
-                report,
-                "and 99 of 100",
-                charts.lines([points("alert_p50_s"), points("alert_p99_s")], "Median and 99th percentile"),
-            ),
-            _chart(
-                "Responses flagged",
-                lines,
-                "flagged",
-                report,
-                "in the newest period",
-                charts.bars(points("flagged"), "Responses flagged by period"),
-            ),
-        ]
+        target = self._target * 100
+        in_time = [self._toned(point) for point in points("touched_in_time_pct")]
+        touch = [points("time_to_touch_p50_s"), points("time_to_touch_p90_s")]
+        alert = [points("alert_p50_s"), points("alert_p99_s")]
+        pictures = (
+            ("Touched in time", "touched_in_time_pct", (), charts.bars(in_time, "Touched in time, %", 100, target)),
+            ("Time to touch", "time_to_touch_p50_s", ("median", "9 of 10"), charts.lines(touch, "Time to touch")),
+            ("Time to alert", "alert_p50_s", ("median", "99 of 100"), charts.lines(alert, "Time to alert")),
+            ("Responses flagged", "flagged", (), charts.bars(points("flagged"), "Responses flagged")),
+        )
+        return [_chart(title, name, legend, picture, lines, report) for title, name, legend, picture in pictures]
 
     def _toned(self, point: Point) -> Point:
         missed = point.value is not None and point.value < self._target * 100
@@ -183,18 +157,25 @@ def shown(metric_name: str, value: Number) -> str:
     return f"{value:g} %" if unit == "percent" else f"{value:,}"
 
 
-def _chart(title: str, lines: list[Line], name: str, report: Report, note: str, picture: Markup) -> Chart:
-    newest = lines[0]
-    return Chart(title, shown(name, newest.figures[name]), note, picture, link_to_cases(newest, report, name, _DOOR))
+def _chart(title: str, name: str, legend: tuple[str, ...], picture: Markup, lines: list[Line], report: Report) -> Chart:
+    """The number beside it is that of the newest period that has one."""
+    newest = next((line for line in lines if line.figures[name] is not None), lines[0])
+    note = f"{report.kind.value} of {_day(newest.period)}"
+    value = shown(name, newest.figures[name])
+    return Chart(title, value, note, picture, link_to_cases(newest, report, name, _DOOR), legend)
 
 
 def _point(period: date, line: Line | None, name: str, report: Report, tone: str) -> Point:
-    label = f"{period:%b %y}" if report.kind is PeriodKind.MONTH else f"{period.day} {period:%b}"
+    label = f"{period:%b %y}" if report.kind is PeriodKind.MONTH else _day(period)
     if line is None:
         return Point(label, None, "")
     value = line.figures[name]
     words = f"{report.kind.value} of {label}: {BY_NAME[name].words} {shown(name, value)}"
     return Point(label, value, words, link_to_cases(line, report, name, _DOOR), tone)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b}"
 
 
 def _row(line: Line, report: Report) -> dict[str, Any]:

@@ -149,6 +149,11 @@ def _from_to(data: Mapping[str, Any]) -> list[str]:
     return [f"From {data.get('from') or 'nobody'} to {data.get('to')}", *why]
 
 
+def _escalated(data: Mapping[str, Any]) -> list[str]:
+    to = f" to {data['to']}, {_plain(data.get('role'))}" if data.get("to") else ""
+    return [f"Step {int(data.get('step', 0)) + 1}{to}"]
+
+
 _PHRASES: dict[str, _Phrase] = {
     "opened": _Phrase("Case opened", "bad", _opened),
     "response_joined": _Phrase("Another answer joined", "bad", _joined),
@@ -170,7 +175,7 @@ _PHRASES: dict[str, _Phrase] = {
     "noted": _Phrase("Note", "plain"),
     "reminded": _Phrase("Reminder sent", "plain"),
     "touch_breached": _Phrase("Touch overdue", "bad", lambda data: [f"It was due {_instant(data.get('due_at'))}"]),
-    "escalated": _Phrase("Escalated", "bad", lambda data: [f"Step {int(data.get('step', 0)) + 1}"]),
+    "escalated": _Phrase("Escalated", "bad", _escalated),
     "moved": _Phrase("Account became known", "plain", lambda data: [f"Account {data.get('account_id')}"]),
     "merged": _Phrase("Merged", "plain", lambda data: [f"Into {data.get('into')}"]),
     "response_revised": _Phrase("Answer revised", "plain"),

@@ -47,13 +47,14 @@ async def accounts_with_two_cases(connection: AsyncConnection) -> list[str]:
     return await _ids(connection, twice)
 
 
-async def waiting_without_deadline(connection: AsyncConnection) -> list[str]:
-    """Cases with a clock that no touch covers and no deadline guards: nobody would be reminded."""
+async def waiting_without_deadline(connection: AsyncConnection, now: datetime) -> list[str]:
+    """Cases with a clock that no touch covers and no deadline guards: nobody would be told. A clock still running
+    needs its own; one that is overdue is guarded by the case's escalation, or by a younger clock."""
     guarded = exists().where(
         deadlines.c.case_id == cases.c.id,
         _WAITING_DEADLINE,
         deadlines.c.kind.in_(_GUARDS),
-        or_(deadlines.c.clock_id == touch_clocks.c.id, deadlines.c.kind == "escalation"),
+        or_(deadlines.c.clock_id == touch_clocks.c.id, touch_clocks.c.due_at <= now),
     )
     waiting = select(cases.c.id).join(touch_clocks, touch_clocks.c.case_id == cases.c.id)
     return await _ids(connection, waiting.where(NOT_ENDED, touch_clocks.c.touched_at.is_(None), ~guarded).distinct())
@@ -86,5 +87,5 @@ async def _ids(connection: AsyncConnection, statement: Select[Any]) -> list[str]
 
 
 def recently(now: datetime) -> datetime:
-    """How far back the checks on a timer look; `closeloop audit` looks at everything."""
+    """How far back the checks on a timer look; `closeloop audit verify` looks at everything."""
     return now - timedelta(days=2)

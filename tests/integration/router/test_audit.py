@@ -1,0 +1,337 @@
+"""The figures can be proved: the journal alone gives the same, and no entry can be changed unseen (G10)."""
+
+import asyncio
+import random
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from services.router import tables
+from services.router.audit.facts.chains import next_cases, read_chains, to_entry
+from services.router.audit.facts.promises import read_promises
+from services.router.audit.figures import measure
+from services.router.audit.invariants import Question, check
+from services.router.audit.periods import PeriodKind, Window, window
+from services.router.audit.promise import Promise
+from services.router.audit.recompute import recompute
+from services.router.audit.service import audit_round, patrol
+from services.router.audit.verification import Flaw, verify_cases, verify_next
+from services.router.domain import commands
+from services.router.domain.decision import InvalidCommand, Refused
+from services.router.store.erasure import erase_person
+from tests.support.domain import ANA, LEA, touch
+from tests.support.router import NOON, RouterBench
+from tests.support.router_doors import Doors
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ALL_TIME = Window(NOON - 365 * DAY, NOON + 3650 * DAY)
+
+
+@pytest.fixture
+async def router(database_url: str) -> AsyncIterator[RouterBench]:
+    bench = await RouterBench.create(database_url)
+    await bench.account()
+    yield bench
+    await bench.close()
+
+
+async def from_rows(router: RouterBench) -> list[Promise]:
+    async with router.database.read() as connection:
+        return [promise async for promise in read_promises(connection, ALL_TIME, with_tier=True)]
+
+
+async def from_journal(router: RouterBench) -> list[Promise]:
+    async with router.database.read() as connection:
+        chains = await read_chains(connection, await next_cases(connection, "", 1000))
+    return recompute(to_entry(sealed) for chain in chains for sealed in chain.entries)
+
+
+async def flaws(router: RouterBench) -> list[Flaw]:
+    async with router.database.read() as connection:
+        return list((await verify_next(connection, "", 1000)).flaws)
+
+
+async def broken(router: RouterBench, everything: bool = True) -> set[str]:
+    async with router.database.read() as connection:
+        question = Question(router.clock.now(), router.policy, everything)
+        return {finding.name for finding in await check(connection, question) if not finding.holds}
+
+
+async def slack_answers(router: RouterBench, after: timedelta = timedelta(seconds=1)) -> None:
+    """Every message that waits is seen, as the delivery would write it."""
+    notices = tables.notices
+    async with router.database.transaction() as tx:
+        waiting = select(notices).where(notices.c.state == "pending")
+        for notice in (await tx.execute(waiting)).mappings().all():
+            sent_at = notice["created_at"] + after
+            await tx.execute(update(notices).where(notices.c.id == notice["id"]).values(state="sent", sent_at=sent_at))
+            if notice["since"] is not None:
+                seen = commands.RecordAlert(
+                    actor="system", notice_id=notice["id"], role=notice["role"], sent_at=sent_at, since=notice["since"]
+                )
+                await router.cases.apply(tx, notice["case_id"], seen, router.clock.now())
+
+
+class Life:
+    """Months of a small company's feedback, from a list of numbers: whatever is allowed may happen."""
+
+    def __init__(self, router: RouterBench, choices: random.Random) -> None:
+        self._router = router
+        self._choices = choices
+        self._number = 0
+
+    async def step(self) -> None:
+        happens = self._choices.choice(
+            [self._answers, self._answers, self._acts, self._acts, self._acts, self._waits, self._seen, self._directory]
+        )
+        await happens()
+
+    async def _answers(self) -> None:
+        self._number += 1
+        domain = self._choices.choice(["acme.example", "bolt.example", "stray.example", "gmail.com"])
+        await self._router.low(
+            self._choices.choice([1, 2, 3]),
+            record_id=f"r{self._number}",
+            requester_email=f"p{self._choices.randint(1, 3)}@{domain}",
+            comment="It fails",
+        )
+
+    async def _acts(self) -> None:
+        cases = await self._router.all_cases()
+        if not cases:
+            return
+        view = self._choices.choice(cases)
+        try:
+            await self._router.does(view.case.id, self._command(view.case.version))
+        except (Refused, InvalidCommand):
+            return
+
+    def _command(self, version: int) -> commands.Command:
+        now, actor = self._router.clock.now(), self._choices.choice([ANA, LEA])
+        backdated = touch(
+            now - HOUR * self._choices.choice([0, 0, 2]), actor=actor, version=version, next_step_due=date(2028, 1, 1)
+        )
+        return self._choices.choice(
+            [
+                backdated,
+                backdated,
+                backdated,
+                commands.Acknowledge(actor=actor),
+                commands.Resolve(actor=actor, outcome="fixed", what_was_done="Repaired"),
+                commands.ConfirmClosed(actor=actor),
+                commands.ConfirmClosed(actor=actor, outcome="customer_left", what_was_done="They left"),
+                commands.StillOpen(actor=actor, reason=f"Not yet {now}"),
+                commands.Reopen(actor=actor, reason=f"Again {now}"),
+                commands.CorrectTouch(actor=actor, reason=f"Wrong case {now}"),
+                commands.Reassign(actor=actor, new_owner="new@us.example", reason="Leave"),
+                commands.Dismiss(actor=actor, reason="A robot"),
+                commands.Snooze(actor=actor, until=now + DAY, reason="Waiting"),
+                commands.AddNote(actor=actor, note="Called, no answer"),
+            ]
+        )
+
+    async def _waits(self) -> None:
+        await self._router.passes(HOUR * self._choices.choice([1, 5, 26, 170]), step=HOUR * 6)
+
+    async def _seen(self) -> None:
+        await slack_answers(self._router, timedelta(seconds=self._choices.choice([0.4, 30, 7000])))
+
+    async def _directory(self) -> None:
+        self._router.clock.advance(timedelta(seconds=1))
+        id_ = self._choices.choice(["acme", "bolt"])
+        domains = [f"{id_}.example", *(["stray.example"] if self._choices.random() < 0.4 else [])]
+        await self._router.account(id_, domains=domains, csm=self._choices.choice([ANA, "other@us.example", None]))
+
+
+async def live(router: RouterBench, seed: int, steps: int) -> None:
+    life = Life(router, random.Random(seed))
+    for _ in range(steps):
+        await life.step()
+
+
+async def assert_proved(router: RouterBench) -> None:
+    await router.sweeper.sweep()
+    rows, journal = await from_rows(router), await from_journal(router)
+    assert [promise.clock_id for promise in rows] == [promise.clock_id for promise in journal]
+    assert measure(rows, router.clock.now()) == measure(journal, router.clock.now())
+    assert await flaws(router) == []
+    assert await broken(router) <= {"alert_is_sent"}
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_g10_figures_from_the_rows_are_those_of_the_journal(router: RouterBench, seed: int) -> None:
+    await live(router, seed, 45)
+    await assert_proved(router)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**9), st.integers(5, 30))
+def test_g10_figures_follow_from_the_journal_whatever_happens(seed: int, steps: int) -> None:
+    async def story() -> None:
+        with tempfile.TemporaryDirectory() as home:
+            router = await RouterBench.create(f"sqlite+aiosqlite:///{home}/closeloop.db")
+            try:
+                await live(router, seed, steps)
+                await assert_proved(router)
+            finally:
+                await router.close()
+
+    asyncio.run(story())
+
+
+async def test_a_merged_orphan_keeps_its_alert_and_counts_once(router: RouterBench) -> None:
+    await router.low(record_id="r1")
+    await router.low(record_id="r2", requester_email="x@stray.example")
+    await slack_answers(router)
+    router.clock.advance(HOUR)
+    await router.account(domains=["acme.example", "stray.example"])
+    figures = measure(await from_rows(router), router.clock.now())
+    assert (figures["flagged"], figures["alert_p99_s"], figures["unowned"]) == (2, 1.0, 0)
+    assert measure(await from_journal(router), router.clock.now()) == figures
+    assert await flaws(router) == []
+
+
+async def test_an_entry_that_was_changed_is_found(router: RouterBench) -> None:
+    case = (await router.low()).case
+    journal = tables.journal
+    async with router.database.transaction() as tx:
+        await tx.execute(update(journal).where(journal.c.case_id == case.id).values(actor="somebody.else@us.example"))
+    assert [(flaw.case_id, flaw.seq) for flaw in await flaws(router)] == [(case.id, 1)]
+
+
+async def test_an_entry_that_was_taken_away_is_found(router: RouterBench) -> None:
+    case = (await router.low()).case
+    await router.does(case.id, commands.AddNote(actor=ANA, note="Called"))
+    async with router.database.transaction() as tx:
+        await tx.execute(tables.journal.delete().where(tables.journal.c.seq == 2))
+    (flaw,) = await flaws(router)
+    assert "ends at 1" in flaw.words
+
+
+async def test_a_text_that_was_changed_is_found(router: RouterBench) -> None:
+    case = (await router.low()).case
+    await router.does(case.id, commands.AddNote(actor=ANA, note="I promised nothing"))
+    texts = tables.texts
+    async with router.database.transaction() as tx:
+        await tx.execute(update(texts).where(texts.c.body == "I promised nothing").values(body="I promised all"))
+    (flaw,) = await flaws(router)
+    assert flaw.seq == 2
+
+
+async def test_a_touch_written_into_the_rows_alone_is_found(router: RouterBench) -> None:
+    case = (await router.low()).case
+    clocks = tables.touch_clocks
+    async with router.database.transaction() as tx:
+        await tx.execute(update(clocks).values(touched_at=NOON + HOUR))
+    (flaw,) = await flaws(router)
+    assert (flaw.case_id, flaw.words) == (case.id, "its figures do not follow from its journal")
+
+
+async def test_a_person_is_erased_and_the_chain_still_holds(router: RouterBench) -> None:
+    case = (await router.low(comment="Call me on 555-0100")).case
+    async with router.database.transaction() as tx:
+        erased = await erase_person(tx, " Dora@ACME.example ")
+    assert (erased.responses, erased.texts) == (1, 1)
+    (response,) = (await router.case(case.id)).responses
+    assert (response.comment, response.requester_email, response.requester_name) == ("[erased]", None, None)
+    assert await flaws(router) == []
+    assert measure(await from_rows(router), NOON)["flagged"] == 1
+
+
+async def test_the_invariants_name_what_breaks_them(router: RouterBench) -> None:
+    case = (await router.low()).case
+    assert await broken(router) == set()
+    async with router.database.transaction() as tx:
+        await tx.execute(tables.deadlines.delete())
+        await tx.execute(update(tables.cases).values(owner=""))
+        await tx.execute(update(tables.responses).values(case_id=None))
+    router.clock.advance(timedelta(minutes=6))
+    found = {"flag_has_case", "case_has_owner", "waiting_is_guarded", "alert_is_sent"}
+    assert await broken(router, everything=False) == found
+    async with router.database.read() as connection:
+        findings = await check(connection, Question(router.clock.now(), router.policy))
+    assert {finding.broken_by for finding in findings if finding.name == "case_has_owner"} == {(case.id,)}
+
+
+async def test_a_touched_case_without_its_question_and_a_late_sweep_are_found(router: RouterBench) -> None:
+    case = (await router.low()).case
+    await router.does(case.id, touch(router.clock.now()))
+    assert await broken(router) == set()
+    router.clock.advance(8 * DAY)
+    await slack_answers(router)
+    assert await broken(router) == {"deadline_fires"}
+    async with router.database.transaction() as tx:
+        await tx.execute(tables.deadlines.delete())
+    assert await broken(router) == {"touched_is_asked"}
+
+
+async def test_a_response_held_by_the_grace_is_no_breach(database_url: str) -> None:
+    router = await RouterBench.create(database_url, '[flag]\ngrace = "2m"')
+    await router.hears(router.answer(1))
+    assert await broken(router) == set()
+    await router.close()
+
+
+async def test_the_patrol_comes_round_and_remembers_flaws_until_they_are_mended(router: RouterBench) -> None:
+    case = (await router.low()).case
+    journal = tables.journal
+    async with router.database.transaction() as tx:
+        await tx.execute(update(journal).values(actor="x"))
+    now = router.clock.now()
+    assert set(await patrol(router.database, now)) == {case.id}
+    assert set(await patrol(router.database, now)) == {case.id}, "the end of a round forgets nothing"
+    async with router.database.transaction() as tx:
+        await tx.execute(update(journal).values(actor="system"))
+    rounds = [await patrol(router.database, now) for _ in range(2)]
+    assert rounds[-1] == {}
+
+
+async def test_a_case_changing_between_two_looks_is_no_flaw(router: RouterBench) -> None:
+    case = (await router.low()).case
+
+    async def works() -> None:
+        for number in range(10):
+            await router.does(case.id, commands.AddNote(actor=ANA, note=f"Note {number}"))
+
+    async def looks() -> list[Flaw]:
+        found: list[Flaw] = []
+        for _ in range(10):
+            async with router.database.read() as connection:
+                found += await verify_cases(connection, [case.id])
+        return found
+
+    found, _ = await asyncio.gather(looks(), works())
+    assert found == []
+
+
+async def test_a_round_leaves_gauges_and_a_heartbeat(router: RouterBench) -> None:
+    await router.low()
+    await slack_answers(router)
+    audited = await audit_round(router.database, Doors(router).runtime)
+    assert all(finding.holds for finding in audited.findings)
+    async with router.database.read() as connection:
+        beats = (await connection.execute(select(tables.heartbeats.c.name))).scalars().all()
+    assert {"audit", "audit.patrol"} <= set(beats)
+
+
+async def test_reading_figures_goes_by_the_index_on_when_promises_start(router: RouterBench) -> None:
+    """Nothing is O(history): a week's figures read the week's rows."""
+    if not router.database.is_sqlite:
+        pytest.skip("the plan's words are SQLite's")
+    seen: list[str] = []
+    async with router.database.read() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        within = window(PeriodKind.WEEK, None, None, router.clock.now())
+
+        await raw.set_trace_callback(seen.append)
+        _ = [promise async for promise in read_promises(connection, within)]
+        await raw.set_trace_callback(None)
+        query = next(sql for sql in seen if "touch_clocks" in sql)
+        plan = [row[3] for row in (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")).all()]
+    assert any("ix_touch_clocks_started_at" in step for step in plan), plan
+    assert not any(step.startswith("SCAN") for step in plan), plan
