@@ -8,6 +8,7 @@ from services.ingest.sources import BY_NAME, cloudevents
 from services.ingest.sources.base import Options, Source, Unprocessable, WebhookRequest
 from services.ingest.sources.options import parse_options
 from services.ingest.sources.reading import digest
+from services.ingest.vendors.opening import needs_of, open_vendors
 from shared import ids
 from shared.bus import dead_letters
 from shared.errors import PoisonError
@@ -54,7 +55,8 @@ async def replay_webhook(letter: Message, runtime: Runtime) -> list[str]:
         raise PoisonError(str(wrong)) from wrong
     if translation.rejected:
         raise PoisonError(translation.rejected[0].reason)
-    events = by_event_id(translation.events)
+    needs = needs_of(open_vendors(runtime.settings, runtime.policy, runtime.clock))
+    events = by_event_id(translation.events, needs)
     if events:
         await runtime.bus.publish([record for _, record in events.values()])
     return list(events)

@@ -13,7 +13,8 @@ from starlette.types import Receive, Scope
 from services.ingest.authentication import authenticate
 from services.ingest.content import takes
 from services.ingest.dead_letters import dead_letter
-from services.ingest.publishing import by_event_id
+from services.ingest.hearing import Hearing
+from services.ingest.publishing import NOTHING, Needs, by_event_id
 from services.ingest.signatures import InvalidSignature
 from services.ingest.sources.base import Answer, Feedback, Source, Translation, Unprocessable, WebhookRequest
 from shared.errors import TransientError
@@ -28,6 +29,12 @@ log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 1024 * 1024
 _YES = ("true", "1", "yes")
+_REJECTIONS = {
+    "unauthorized": "signature",
+    "too_large": "too large",
+    "unsupported": "media type",
+    "unavailable": "our log was down",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,9 @@ class OpenSource:
 class FrontDoor:
     """Takes deliveries of open sources. Every answer is final: nothing is promised that the log has not got."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, hearing: Hearing | None = None, needs: Needs = NOTHING) -> None:
+        self._hearing = hearing or Hearing(runtime.bus, runtime.clock, {})
+        self._needs = needs
         self._bus = runtime.bus
         self._clock = runtime.clock
         self._log = log.bind()
@@ -100,11 +109,12 @@ class FrontDoor:
         letter_id, record = dead_letter(door.source, door.options, request.headers, request.body, reason, now)
         if not await self._store([record]):
             return self._unavailable(name)
+        self._hearing.rejected(name, _kind_of(reason))
         return self._refuse(name, "unprocessable", problem(422, reason, dead_letter_id=letter_id), letter_id)
 
     async def _publish(self, door: OpenSource, request: WebhookRequest, translation: Translation) -> Response:
         name = door.source.name
-        events = by_event_id(translation.events)
+        events = by_event_id(translation.events, self._needs)
         records = [record for _, record in events.values()]
         rejected: list[dict[str, Any]] = []
         for one in translation.rejected:
@@ -114,6 +124,8 @@ class FrontDoor:
             rejected.append({"index": one.position, "detail": one.reason, "dead_letter_id": letter_id})
         if records and not await self._store(records):
             return self._unavailable(name)
+        for one in translation.rejected:
+            self._hearing.rejected(name, _kind_of(one.reason))
         if rejected and not events:
             answer = problem(
                 422, rejected[0]["detail"], dead_letter_id=rejected[0]["dead_letter_id"], rejected=rejected
@@ -134,6 +146,10 @@ class FrontDoor:
         self, source: Source, translation: Translation, event_ids: list[str], rejected: list[Any]
     ) -> Response:
         outcome = translation.outcome.value
+        if translation.events:
+            self._hearing.accepted(source.name, translation.events)
+        elif not rejected:
+            self._hearing.ignored(source.name, translation.reason or outcome)
         WEBHOOKS.labels(source.name, outcome).inc()
         self._log.info("webhook", source=source.name, outcome=outcome, ids=event_ids)
         answer = translation.answer or source.answer
@@ -166,6 +182,8 @@ class FrontDoor:
 
     def _refuse(self, name: str, outcome: str, answer: Response, *letter_ids: str) -> Response:
         WEBHOOKS.labels(name, outcome).inc()
+        if outcome in _REJECTIONS:
+            self._hearing.rejected(name, _REJECTIONS[outcome])
         self._log.warning("webhook", source=name, outcome=outcome, ids=list(letter_ids))
         return answer
 
@@ -190,6 +208,10 @@ async def _read(receive: Receive) -> bytes:
 def _shown(data: Feedback) -> dict[str, Any]:
     kind = "survey response" if isinstance(data, SurveyResponded) else "ticket"
     return {"kind": kind, **msgspec.to_builtins(data)}
+
+
+def _kind_of(reason: str) -> str:
+    return "score outside its scale" if "outside its scale" in reason else "malformed"
 
 
 def _own_answer(answer: Answer) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.ingest.scales import NumberScale, ScoreError
 from services.ingest.signatures import DEFAULT_WINDOW
+from services.ingest.sources.api_options import API_OPTIONS
 from services.ingest.sources.base import ParseOption, Source
 from shared.errors import ConfigurationError
 from shared.policy import parse_span
@@ -91,7 +92,7 @@ def parse_options(source: Source, table: Mapping[str, Any]) -> tuple[dict[str, A
     """The options ready for use, and the names of those that nobody knows.
 
     Raises ConfigurationError naming the key of a malformed one."""
-    parsers = {**COMMON, **source.options}
+    parsers = {**COMMON, **API_OPTIONS, **source.options}
     parsed: dict[str, Any] = {}
     for name, value in table.items():
         if name not in parsers:

@@ -1,0 +1,118 @@
+"""Gorgias: tickets and their CSAT by an HTTP integration with our template."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest.sources import rating, shared_secret
+from services.ingest.sources.base import Feedback, Options, Source, Translation, Unprocessable, WebhookRequest, accept
+from services.ingest.sources.reading import (
+    Identifier,
+    comment_of,
+    email_domain,
+    email_of,
+    from_iso,
+    identifier,
+    known,
+    parse_json,
+    person,
+    present,
+    shape,
+)
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+STATUSES = {"open": "open", "closed": "closed"}
+
+
+class _Person(msgspec.Struct):
+    id: Identifier | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+class _Survey(msgspec.Struct):
+    id: Identifier | None = None
+    score: Any = None
+    body_text: str | None = None
+    scored_datetime: str | None = None
+
+
+class _Ticket(msgspec.Struct):
+    id: Identifier | None = None
+    subject: str | None = None
+    status: str | None = None
+    updated_datetime: str | None = None
+    customer: _Person | None = None
+    assignee_user: _Person | None = None
+    satisfaction_survey: _Survey | None = None
+
+
+class _Account(msgspec.Struct):
+    domain: str | None = None
+
+
+class _Template(msgspec.Struct):
+    ticket: _Ticket
+    account: _Account | None = None
+
+
+def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
+    """One delivery yields the ticket, and the response too where the survey is answered."""
+    read = shape(parse_json(request.body), _Template)
+    about = _about(read, received_at)
+    ticket = read.ticket
+    if about["ticket_status"] is None:
+        raise Unprocessable("ticket.status is not one of Gorgias's: open, closed.")
+    changed = TicketChanged(
+        unique_id=identifier(f"{about['ticket_id']}:{ticket.updated_datetime}", "the delivery id"),
+        record_id=about["ticket_id"],
+        occurred_at=from_iso(ticket.updated_datetime, "ticket.updated_datetime"),
+        **about,
+    )
+    response = _response(ticket.satisfaction_survey or _Survey(), about, options)
+    events: list[Feedback] = [changed, *([response] if response else [])]
+    return accept(*events)
+
+
+def _response(survey: _Survey, about: dict[str, Any], options: Options) -> SurveyResponded | None:
+    """A null score is a survey that was sent and not answered."""
+    score = rating.rate_metric("csat", survey.score, options, "ticket.satisfaction_survey.score")
+    if score is None:
+        return None
+    record_id = identifier(survey.id, "ticket.satisfaction_survey.id")
+    return SurveyResponded(
+        unique_id=identifier(f"{record_id}:{survey.scored_datetime}", "the delivery id"),
+        record_id=record_id,
+        comment=comment_of(survey.body_text),
+        occurred_at=from_iso(survey.scored_datetime, "ticket.satisfaction_survey.scored_datetime"),
+        **rating.fields(score),
+        **about,
+    )
+
+
+def _about(read: _Template, received_at: datetime) -> dict[str, Any]:
+    ticket = read.ticket
+    ticket_id = identifier(ticket.id, "ticket.id")
+    customer, assignee = ticket.customer or _Person(), ticket.assignee_user or _Person()
+    domain = present((read.account or _Account()).domain)
+    email = email_of(customer.email)
+    return {
+        "source": "gorgias",
+        "received_at": received_at,
+        "ticket_id": ticket_id,
+        "ticket_status": STATUSES.get((ticket.status or "").strip().lower()),
+        "subject": present(ticket.subject),
+        "ticket_url": f"https://{domain}.gorgias.com/app/ticket/{ticket_id}" if domain and domain.isalnum() else None,
+        "requester_email": email,
+        "requester_name": present(customer.name),
+        "account_hint": known(vendor_account_id=domain, **email_domain(email)),
+        "assignee": person(
+            id=str(assignee.id) if assignee.id is not None else None,
+            name=present(assignee.name),
+            email=email_of(assignee.email),
+        ),
+    }
+
+
+SOURCE = Source(name="gorgias", verify=shared_secret.verify, translate=translate)

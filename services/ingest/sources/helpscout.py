@@ -1,0 +1,253 @@
+"""Help Scout: satisfaction ratings, answers to message surveys, and conversations whose status changed."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest import signatures
+from services.ingest.scales import NPS_0_10, OrdinalScale, Score, is_missing, shown
+from services.ingest.sources import rating
+from services.ingest.sources.base import (
+    Options,
+    Secrets,
+    Source,
+    Translation,
+    Unprocessable,
+    WebhookRequest,
+    accept,
+    ignore,
+)
+from services.ingest.sources.reading import (
+    Identifier,
+    comment_of,
+    email_domain,
+    email_of,
+    from_iso,
+    identifier,
+    known,
+    link_of,
+    optional_identifier,
+    parse_json,
+    person,
+    present,
+    shape,
+)
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+EVENT = "x-helpscout-event"
+STATUSES = {"active": "open", "open": "open", "pending": "pending", "closed": "closed", "deleted": "deleted"}
+GREAT = OrdinalScale("csat", ("Bad", "Okay", "Great"), (1, 3, 5))
+FACES = OrdinalScale("csat", ("Sad", "Neutral", "Happy"), (1, 3, 5))
+THUMBS = OrdinalScale("csat", ("thumbs-down", "thumbs-up"), (1, 5))
+_WORDS = {
+    **{word.lower(): (GREAT, word) for word in GREAT.values},
+    "not good": (GREAT, "Bad"),
+    **{word.lower(): (FACES, word) for word in FACES.values},
+    **{word: (THUMBS, word) for word in THUMBS.values},
+    "thumbs up": (THUMBS, "thumbs-up"),
+    "thumbs down": (THUMBS, "thumbs-down"),
+}
+
+
+class _Email(msgspec.Struct):
+    value: str | None = None
+
+
+class _Embedded(msgspec.Struct):
+    emails: list[_Email] = []
+
+
+class _Customer(msgspec.Struct):
+    id: Identifier | None = None
+    firstName: str | None = None
+    lastName: str | None = None
+    first: str | None = None
+    last: str | None = None
+    email: str | None = None
+    organization: str | None = None
+    emails: list[_Email] | None = None
+    embedded: _Embedded | None = msgspec.field(default=None, name="_embedded")
+
+
+class _Mailbox(msgspec.Struct):
+    id: Identifier | None = None
+
+
+class _Rating(msgspec.Struct):
+    id: Identifier | None = None
+    customer: _Customer | None = None
+    ticketId: Identifier | None = None
+    mailbox: _Mailbox | None = None
+    rating: Any = None
+    comments: str | None = None
+    createdAt: str | None = None
+    modifiedAt: str | None = None
+
+
+class _Link(msgspec.Struct):
+    href: str | None = None
+
+
+class _Conversation(msgspec.Struct):
+    id: Identifier | None = None
+    status: str | None = None
+    subject: str | None = None
+    mailboxId: Identifier | None = None
+    assignee: _Customer | None = None
+    primaryCustomer: _Customer | None = None
+    userUpdatedAt: str | None = None
+    links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
+
+
+class _Answer(msgspec.Struct):
+    value: Any = None
+    category: str | None = None
+    comment: str | None = None
+    timestamp: str | None = None
+
+
+class _AnswerEmbedded(msgspec.Struct):
+    customer: _Customer | None = None
+
+
+class _SurveyAnswer(msgspec.Struct):
+    response: _Answer | None = None
+    embedded: _AnswerEmbedded | None = msgspec.field(default=None, name="_embedded")
+    links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
+
+
+def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
+    signatures.helpscout(request.headers, request.body, secrets)
+
+
+def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
+    """https://developer.helpscout.com/webhooks : the event's name is only in a header."""
+    event = request.headers.get(EVENT, "")
+    document = parse_json(request.body)
+    match event:
+        case "satisfaction.ratings":
+            return _rated(shape(document, _Rating), received_at)
+        case "convo.status":
+            return _changed(shape(document, _Conversation), received_at)
+        case "message.survey.response.received":
+            return _answered(shape(document, _SurveyAnswer), options, received_at)
+        case "":
+            raise Unprocessable(f"The header {EVENT} is missing.")
+    return ignore("Help Scout events of this kind are not needed; we take ratings, survey answers and convo.status.")
+
+
+def _rated(read: _Rating, received_at: datetime) -> Translation:
+    if is_missing(read.rating):
+        return ignore("The conversation is not rated.")
+    score = _word(read.rating)
+    if score is None:
+        raise Unprocessable(f"rating: csat {shown(read.rating)} is outside its scale Bad, Okay, Great.")
+    record_id = identifier(read.id, "id")
+    ticket_id = optional_identifier(read.ticketId, "ticketId")
+    mailbox = read.mailbox or _Mailbox()
+    when = present(read.modifiedAt) or present(read.createdAt)
+    return accept(
+        SurveyResponded(
+            source="helpscout",
+            unique_id=identifier(f"{record_id}:{when}", "the delivery id"),
+            record_id=record_id,
+            received_at=received_at,
+            comment=comment_of(read.comments),
+            ticket_id=ticket_id,
+            ticket_url=f"https://secure.helpscout.net/conversation/{ticket_id}" if ticket_id else None,
+            occurred_at=from_iso(when, "modifiedAt"),
+            **rating.fields(score),
+            **_who(read.customer, mailbox_id=optional_identifier(mailbox.id, "mailbox.id")),
+        )
+    )
+
+
+def _changed(read: _Conversation, received_at: datetime) -> Translation:
+    status = STATUSES.get(read.status or "")
+    if status is None:
+        return ignore("Conversations of this status (spam) are not needed.")
+    record_id = identifier(read.id, "id")
+    assignee = read.assignee or _Customer()
+    web = (read.links or {}).get("web")
+    return accept(
+        TicketChanged(
+            source="helpscout",
+            unique_id=identifier(f"convo.status:{record_id}:{read.status}:{read.userUpdatedAt}", "the delivery id"),
+            record_id=record_id,
+            received_at=received_at,
+            ticket_id=record_id,
+            ticket_status=status,
+            subject=present(read.subject),
+            ticket_url=link_of(web.href) if web else None,
+            assignee=person(
+                id=optional_identifier(assignee.id, "assignee.id"),
+                name=_name(assignee),
+                email=email_of(assignee.email),
+            ),
+            occurred_at=from_iso(read.userUpdatedAt, "userUpdatedAt"),
+            **_who(read.primaryCustomer, mailbox_id=optional_identifier(read.mailboxId, "mailboxId")),
+        )
+    )
+
+
+def _answered(read: _SurveyAnswer, options: Options, received_at: datetime) -> Translation:
+    """Answers have no id of their own: the message, the customer and the time identify them."""
+    answer = read.response or _Answer()
+    score = _answer_score(answer)
+    if score is None:
+        return ignore("The answer has no score: free text, a choice, or nothing.")
+    customer = (read.embedded or _AnswerEmbedded()).customer or _Customer()
+    dashboard = (read.links or {}).get("message:dashboard") or _Link()
+    message_id = identifier((dashboard.href or "").rstrip("/").rpartition("/")[2], "the message's id in _links")
+    record_id = identifier(f"{message_id}:{identifier(customer.id, 'customer.id')}", "the answer's id")
+    return accept(
+        SurveyResponded(
+            source="helpscout",
+            unique_id=identifier(f"{record_id}:{answer.timestamp}", "the delivery id"),
+            record_id=record_id,
+            received_at=received_at,
+            comment=comment_of(answer.comment),
+            survey_id=message_id,
+            occurred_at=from_iso(answer.timestamp, "response.timestamp"),
+            **rating.fields(score),
+            **_who(customer, organization_name=present(customer.organization)),
+        )
+    )
+
+
+def _answer_score(answer: _Answer) -> Score | None:
+    """NPS answers have a category, whose name can be wrong and is not used."""
+    if answer.category is not None:
+        return rating.rate(NPS_0_10, answer.value, "response.value")
+    return _word(answer.value)
+
+
+def _word(raw: Any) -> Score | None:
+    scale, word = _WORDS.get(raw.strip().lower() if isinstance(raw, str) else "", (None, None))
+    return scale.score(raw, word) if scale else None
+
+
+def _who(customer: _Customer | None, **hints: Any) -> dict[str, Any]:
+    """The first of several addresses is the primary one."""
+    found = customer or _Customer()
+    emails = found.emails or (found.embedded.emails if found.embedded else [])
+    email = email_of(found.email or (emails[0].value if emails else None))
+    return {
+        "requester_email": email,
+        "requester_name": _name(found),
+        "account_hint": known(**hints, **email_domain(email)),
+    }
+
+
+def _name(who: _Customer) -> str | None:
+    return present(f"{who.firstName or who.first or ''} {who.lastName or who.last or ''}")
+
+
+SOURCE = Source(
+    name="helpscout",
+    verify=verify,
+    translate=translate,
+    signature_headers=("x-helpscout-signature",),
+    keeps=(EVENT,),
+)

@@ -1,0 +1,58 @@
+"""Answers to questions of a survey -> the response's score and comment. Pure."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from services.ingest.scales import NumberScale, ScoreError
+from services.ingest.sources.options import scale_of
+from services.ingest.sources.rating import DEFAULT_SCALES
+from services.ingest.sources.reading import comment_of
+from services.ingest.vendors.base import Options
+from services.ingest.vendors.translating import filled
+from shared.errors import PoisonError
+from shared.events.catalog import SurveyResponded
+
+
+class Answered(NamedTuple):
+    """One answer. `metric` is set where the vendor itself says so; `free` where the answer is the customer's text."""
+
+    question: str
+    value: Any
+    metric: str | None = None
+    free: bool = False
+
+
+def scored(event: SurveyResponded, answers: Iterable[Answered], options: Options) -> SurveyResponded:
+    """The event with score and comment: by the option `questions`; without it, by what the vendor calls an NPS, and
+    the first free text. Unchanged where nothing is a score. Raises PoisonError for a score outside its scale."""
+    scales, comments = options.get("questions", ({}, ()))
+    for answer in answers:
+        scale = scales.get(answer.question) or _by_itself(answer, bool(scales), options)
+        comment = answer.question in comments or (answer.free and not comments)
+        if scale is not None and not answer.free and event.metric == "none":
+            event = _with_score(event, scale, answer)
+        elif comment and event.comment is None and isinstance(answer.value, str):
+            event = filled(event, comment=comment_of(answer.value))
+    return event
+
+
+def _by_itself(answer: Answered, declared: bool, options: Options) -> NumberScale | None:
+    if declared or answer.metric is None:
+        return None
+    return scale_of(options, answer.metric, DEFAULT_SCALES[answer.metric])
+
+
+def _with_score(event: SurveyResponded, scale: NumberScale, answer: Answered) -> SurveyResponded:
+    try:
+        score = scale.score(answer.value)
+    except ScoreError as wrong:
+        raise PoisonError(f"the question {answer.question}: {wrong}") from wrong
+    if score is None:
+        return event
+    return filled(
+        event,
+        metric=score.metric,
+        raw_score=score.raw,
+        raw_scale=score.raw_scale,
+        normalised_score=score.normalised,
+    )
