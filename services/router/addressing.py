@@ -61,6 +61,10 @@ class AddressBook:
     _not_before: dict[str, datetime] = field(default_factory=dict)
     _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
+    @property
+    def is_asking(self) -> bool:
+        return bool(self._tasks)
+
     def get(self, email: str) -> Reachable | Unreachable | None:
         """None: not known yet."""
         known = self._known.get(email)

@@ -55,6 +55,12 @@ class Delivery:
         self._holder = ids.new_id()
         self._lease_until: datetime | None = None
         self._unpark_at: datetime | None = None
+        self._pausing = False
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is under way, and nothing is known that could be done before time passes."""
+        return self._pausing and not self.desk.wake.is_set() and self.desk.is_idle and not self._book.is_asking
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns once `stop` is set and the calls under way are written down."""
@@ -174,9 +180,11 @@ class Delivery:
     async def _pause(self, stop: asyncio.Event) -> None:
         work = (self.desk.wake.wait(), stop.wait(), self._clock.sleep(POLL))
         waiters = [asyncio.ensure_future(waiter) for waiter in work]
+        self._pausing = True
         try:
             await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._pausing = False
             for waiter in waiters:
                 waiter.cancel()
             await asyncio.gather(*waiters, return_exceptions=True)

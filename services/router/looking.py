@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.channels.base import Channel
 from services.router.rates import Call
-from services.router.settling import Looked
+from services.router.settling import LOOKS, Looked
 from services.router.store import notices
 from services.router.store.notices import Row
 from services.router.underway import Underway
@@ -52,9 +52,13 @@ class Looker:
         if self.desk.rates.wait(Call.LOOK, now) > 0:
             return
         for row in list(self._doubtful.values()):
-            if row.id not in self.desk.in_hand and (row.not_before is None or row.not_before <= now):
-                self.desk.in_hand.add(row.id)
-                self.desk.spawn(self._look(row))
+            if row.id in self.desk.in_hand or (row.not_before is not None and row.not_before > now):
+                continue
+            if row.looks >= len(LOOKS):
+                self.desk.add(Looked(row, None, now))
+                continue
+            self.desk.in_hand.add(row.id)
+            self.desk.spawn(self._look(row))
 
     async def _look(self, row: Row) -> None:
         since = row.attempt_started_at or row.created_at

@@ -187,6 +187,8 @@ async def _not_found(tx: AsyncConnection, result: Looked) -> None:
         await notices.looked(tx, row.id, row.looks, at + _LOOK_AGAIN)
     elif at >= ended + REPOST:
         await notices.repeat(tx, row.id)
+        if row.kind in notices.CALLS:
+            await notices.collapse_calls(tx)
     else:
         # None: it is not there (yet). Parked: the history cannot be read, which a person must put right.
         done, due_at = next_look(row, at)

@@ -31,6 +31,10 @@ class Underway:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _resting: dict[str, datetime] = field(default_factory=dict)
 
+    @property
+    def is_idle(self) -> bool:
+        return not self._tasks and not self.results
+
     def free(self, place: str) -> bool:
         """Whether a message may be posted there now."""
         now = self.clock.now()

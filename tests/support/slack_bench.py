@@ -90,12 +90,7 @@ class SlackBench(RouterBench):
 
     async def idle(self) -> None:
         """Return when the sender has nothing under way and nothing to write."""
-        desk = self.slack.delivery.desk
-        for _ in range(2000):
-            await asyncio.sleep(0.002)
-            if not desk._tasks and not desk.results and not desk.wake.is_set():
-                return
-        raise AssertionError("the sender does not come to rest")
+        await self.until(lambda: self.slack.delivery.at_rest)
 
     async def sent(self, count: int = 1) -> None:
         """Return when that many notices are on display according to the rows."""

@@ -15,7 +15,7 @@ from services.router.tables import notices
 
 _WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
 _STALE = text("notices.state = 'sent' AND notices.desired_rev > notices.published_rev")
-_CALLS = ("reminder", "escalation", "close_out_reminder")
+CALLS = ("reminder", "escalation", "close_out_reminder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,22 +186,21 @@ async def collapse_calls(tx: AsyncConnection) -> int:
     for. Returns how many were dropped."""
     statement = (
         select(*_COLUMNS)
-        .where(_WAITING, notices.c.state == "pending", notices.c.attempt == 0, notices.c.kind.in_(_CALLS))
+        .where(_WAITING, notices.c.state == "pending", notices.c.kind.in_(CALLS))
         .order_by(notices.c.created_at.desc(), notices.c.seq.desc())
     )
     newest: dict[tuple[str, str], Row] = {}
-    older: dict[str, list[str]] = {}
+    stands_for: dict[str, int] = {}
     for row in await _rows(tx, statement):
         kept = newest.setdefault((row.case_id, row.recipient), row)
         if kept is not row:
-            older.setdefault(kept.id, []).append(row.id)
+            stands_for[kept.id] = stands_for.get(kept.id, 0) + 1 + int(row.data.get("collapsed", 0))
+            await _change(tx, row.id, ("pending",), state="dead", error="superseded by a newer reminder")
     for row in newest.values():
-        dropped = older.get(row.id)
-        if dropped:
-            await _change(tx, row.id, ("pending",), data={**row.data, "collapsed": len(dropped)})
-            for notice_id in dropped:
-                await _change(tx, notice_id, ("pending",), state="dead", error="superseded by a newer reminder")
-    return sum(len(dropped) for dropped in older.values())
+        if row.id in stands_for:
+            missed = stands_for[row.id] + int(row.data.get("collapsed", 0))
+            await _change(tx, row.id, ("pending",), data={**row.data, "collapsed": missed})
+    return sum(stands_for.values())
 
 
 async def adopt(tx: AsyncConnection, notice_id: str, case_id: str, place: str, ts: str, now: datetime) -> Row | None:
