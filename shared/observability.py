@@ -22,6 +22,12 @@ NOTICES = Counter("closeloop_notices_total", "Notices by end state", ["kind", "s
 NOTICE_QUEUE_AGE = Gauge("closeloop_notice_queue_age_seconds", "Age of the oldest notice not yet sent")
 DEADLINES_FIRED = Counter("closeloop_deadlines_fired_total", "Deadlines fired", ["kind"])
 DEADLINE_LAG = Histogram("closeloop_deadline_lag_seconds", "From falling due to fired", buckets=SECONDS)
+SOURCE_LAG = Histogram(
+    "closeloop_source_lag_seconds", "From the vendor's time of an event to ours", ["source"], buckets=SECONDS
+)
+VENDOR_CALLS = Counter("closeloop_vendor_calls_total", "What came of asking a vendor's API", ["source", "outcome"])
+EVENTS_LOST = Counter("closeloop_events_lost_total", "Responses no webhook brought, found by reconciling", ["source"])
+SOURCE_ALARM = Gauge("closeloop_source_alarm", "1 while a source is silent, rejecting or refused", ["source", "state"])
 LOOP_RESTARTS = Counter("closeloop_loop_restarts_total", "Loops restarted after an unexpected error", ["loop"])
 
 

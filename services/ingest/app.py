@@ -27,11 +27,12 @@ def build(runtime: Runtime) -> Service:
     vendors = open_vendors(runtime.settings, runtime.policy, runtime.clock)
     hearing = Hearing(runtime.bus, runtime.clock, about_sources(sources, vendors))
     door = FrontDoor(runtime, hearing, needs_of(vendors))
+    events = Events(door, open_events(runtime.settings, runtime.policy, auth.token))
 
     routes: list[BaseRoute] = [
         Route("/v1/webhooks/{source:path}", Webhooks(door, sources)),
-        Route("/v1/events", Events(door, open_events(runtime.settings, runtime.policy, auth.token))),
-        Route("/v1/events/", Events(door, open_events(runtime.settings, runtime.policy, auth.token))),
+        Route("/v1/events", events),
+        Route("/v1/events/", events),
         *accounts.router(runtime, auth).routes,
     ]
     enrichments = {name: Enrichment(runtime.bus, runtime.clock, vendors[name], hearing) for name in needs_of(vendors)}
@@ -57,9 +58,7 @@ def build(runtime: Runtime) -> Service:
     )
 
 
-def about_sources(
-    sources: Mapping[str, OpenSource], vendors: Mapping[str, OpenVendor]
-) -> dict[str, dict[str, Any]]:
+def about_sources(sources: Mapping[str, OpenSource], vendors: Mapping[str, OpenVendor]) -> dict[str, dict[str, Any]]:
     """How every source that is switched on is set up, for those who watch over it."""
     return {name: _about(name, name in sources, vendors.get(name)) for name in {*sources, *vendors}}
 

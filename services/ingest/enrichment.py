@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import structlog
@@ -87,7 +88,8 @@ class Enrichment:
             return False
         timer: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep(left))
         try:
-            await asyncio.wait([fetching, timer], return_when=asyncio.FIRST_COMPLETED)
+            waited: set[asyncio.Future[Any]] = {fetching, timer}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
         return fetching.done()
