@@ -1,8 +1,6 @@
 """The outbox against Slack's faults: every notice is seen once, whatever is lost on the way (G7)."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +9,6 @@ from services.router.domain import commands
 from tests.support.slack_bench import ANA, LEA, SlackBench, slack_bench
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[SlackBench]:
-    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db") as made:
-        await made.account()
-        yield made
 
 
 async def test_a_low_score_reaches_csm_and_lead(bench: SlackBench) -> None:
