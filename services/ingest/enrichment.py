@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from services.ingest.hearing import Hearing
-from services.ingest.vendors.base import ENRICH_WITHIN, Api, Gone, RateLimited, Refused, span
+from services.ingest.vendors.base import ENRICH_WITHIN, Api, Gone, Refused, VendorError, span
 from services.ingest.vendors.client import Client
 from services.ingest.vendors.opening import OpenVendor
 from shared.bus.base import Bus
@@ -104,24 +104,21 @@ class Enrichment:
         except TransientError as error:
             self._complain(error)
             raise
-        except PoisonError as error:
+        except OSError:
+            raise
+        except Exception as error:
+            reason = str(error) if isinstance(error, PoisonError) else type(error).__name__
             self._hearing.called(self._name, "unreadable")
-            log.error("thin_event_unreadable", source=self._name, record_id=thin.record_id, reason=str(error))
+            log.error("thin_event_unreadable", source=self._name, record_id=thin.record_id, reason=reason)
             if _has_score(thin):
                 return thin
-            raise
+            raise PoisonError(f"what {self._name} answers cannot be read: {reason}") from error
         self._hearing.trouble(self._name, None)
         self._hearing.called(self._name, "enriched" if enriched.metric != "none" else "unscored")
         return enriched
 
     def _complain(self, error: TransientError) -> None:
-        outcome = (
-            "refused"
-            if isinstance(error, Refused)
-            else "rate_limited"
-            if isinstance(error, RateLimited)
-            else "unavailable"
-        )
+        outcome = error.outcome if isinstance(error, VendorError) else "unavailable"
         self._hearing.called(self._name, outcome)
         if isinstance(error, Refused):
             self._hearing.trouble(self._name, str(error))

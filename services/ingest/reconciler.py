@@ -16,8 +16,8 @@ from services.ingest.hearing import Hearing
 from services.ingest.vendors.base import (
     RECONCILE_AFTER,
     RECONCILE_WINDOW,
-    RateLimited,
     Refused,
+    VendorError,
     Window,
     span,
 )
@@ -71,7 +71,7 @@ class Reconciler:
             try:
                 await self.reconcile()
                 failures, pause = 0, self._every
-            except CloseloopError as error:
+            except Exception as error:
                 failures += 1
                 self._complain(error)
                 pause = min(self._every, _AFTER_FAILURE.span(failures, self._jitter()))
@@ -117,15 +117,11 @@ class Reconciler:
     def _marked(self, event: SurveyResponded) -> SurveyResponded:
         return msgspec.structs.replace(event, detected_by=POLLED) if self._opened.vendor.polled else event
 
-    def _complain(self, error: CloseloopError) -> None:
+    def _complain(self, error: Exception) -> None:
+        """A bug of ours, or an answer nobody expects, must not become calls without a pause."""
         if isinstance(error, Refused):
             self._hearing.trouble(self._name, str(error))
-        outcome = (
-            "refused"
-            if isinstance(error, Refused)
-            else "rate_limited"
-            if isinstance(error, RateLimited)
-            else "unavailable"
-        )
+        outcome = error.outcome if isinstance(error, VendorError) else "unavailable"
         self._hearing.called(self._name, outcome)
-        log.warning("reconciling_postponed", source=self._name, reason=str(error))
+        reason = str(error) if isinstance(error, CloseloopError) else type(error).__name__
+        log.warning("reconciling_postponed", source=self._name, outcome=outcome, reason=reason)

@@ -15,20 +15,30 @@ class Gone(CloseloopError):
     """The vendor has no such response any more."""
 
 
-class Refused(TransientError):
+class VendorError(TransientError):
+    """Trying again can help; `outcome` is what it is counted as."""
+
+    outcome = "unavailable"
+
+
+class Refused(VendorError):
     """The vendor takes our credentials no (more): the text tells the administrator what to do. Nothing is lost; what
     waits goes on when it works again."""
 
+    outcome = "refused"
 
-class RateLimited(TransientError):
+
+class RateLimited(VendorError):
     """The vendor asks us to come back later."""
+
+    outcome = "rate_limited"
 
     def __init__(self, text: str, seconds: float) -> None:
         super().__init__(text)
         self.seconds = seconds
 
 
-class VendorUnavailable(TransientError):
+class VendorUnavailable(VendorError):
     """The vendor does not answer, or answers with an error of its own."""
 
 
