@@ -1,5 +1,6 @@
 """The bus on Kafka: topics stated in full, publishing, groups, and reading a topic from end to end."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -60,6 +61,7 @@ class KafkaBus:
                 missing = [_stated(topic, brokers) for topic in topics if topic.name not in existing]
                 if missing:
                     _check((await admin.create_topics(missing)).topic_errors)
+                    await _led(admin, [topic.name for topic in missing])
             finally:
                 await admin.close()
 
@@ -101,7 +103,7 @@ class KafkaBus:
             auto_offset_reset="earliest",
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=min(3000, session_ms // 3),
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=10_000,
         )
 
 
@@ -135,6 +137,15 @@ def _stated(topic: Topic, brokers: int) -> NewTopic:
     if replicas >= 3:
         configs["min.insync.replicas"] = "2"
     return NewTopic(topic.name, topic.partitions, replicas, topic_configs=configs)
+
+
+async def _led(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> None:
+    """Brokers answer before every partition has a leader; a client that looks too early would not look again soon."""
+    while any(  # noqa: ASYNC110 - nobody tells us; we have to ask
+        topic["error_code"] or any(partition["leader"] < 0 for partition in topic["partitions"])
+        for topic in await admin.describe_topics(list(topics))
+    ):
+        await asyncio.sleep(0.05)
 
 
 def _check(errors: Sequence[Sequence[object]]) -> None:

@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 5.0
 _SLACK_SECONDS = 0.25
+_TOPIC_SECONDS = 2.0
 
 
 class KafkaConsumer:
@@ -38,12 +39,20 @@ class KafkaConsumer:
         try:
             async with answering():
                 await kafka.start()
+                await self._known(kafka)
         except BaseException:
             await close(kafka)
             raise
         # After start, which would otherwise wait for the group for ever.
         kafka.subscribe(self._topics, listener=self._listener)
         self._kafka = kafka
+
+    async def _known(self, kafka: AIOKafkaConsumer) -> None:
+        # A topic made just now is not yet known to every broker; joining without it would mean reading nothing.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TOPIC_SECONDS):
+                while not await kafka.topics() >= set(self._topics):  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         if self._kafka is not None:

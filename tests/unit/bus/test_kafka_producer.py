@@ -1,10 +1,13 @@
 """What the Kafka producer does when its connection can send no more: shown on a stand-in for aiokafka's."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -17,48 +20,65 @@ from shared.bus.kafka.producer import Producer
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable
 from shared.events.envelope import Record
-from tests.support.buses import OUTAGE_PATIENCE
 from tests.support.waiting import until
 
-
-class Batch(list[bytes]):
-    def append(self, *, key: bytes, value: bytes, timestamp: int, headers: list[Any]) -> object:  # type: ignore[override]
-        super().append(value)
-        return object()
+PATIENCE = timedelta(milliseconds=100)
 
 
 class Connection:
-    """An AIOKafkaProducer of one topic with two partitions; `answers` says how each batch ends, then all are stored."""
+    """An AIOKafkaProducer of one topic: `answers` say how the first records end, all others are stored."""
 
-    def __init__(self, answers: list[Exception | None], cannot_start: bool = False) -> None:
-        self.answers = answers
-        self.cannot_start = cannot_start
+    def __init__(self, *answers: Exception, cannot_start: bool = False) -> None:
+        self._answers = list(answers)
+        self._cannot_start = cannot_start
+        self._deliveries: list[asyncio.Task[object]] = []
+        self.speaks = asyncio.Event()
+        self.speaks.set()
         self.stored: list[bytes] = []
         self.closed = False
-        self.held: asyncio.Event | None = None
         self.client = SimpleNamespace(cluster=SimpleNamespace(partitions_for_topic=lambda topic: {0, 1}))
 
     async def start(self) -> None:
-        if self.cannot_start:
+        if self._cannot_start:
             raise KafkaConnectionError("no broker")
 
     async def stop(self) -> None:
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
         self.closed = True
 
-    def create_batch(self) -> Batch:
-        return Batch()
+    async def send(self, topic: str, value: bytes, *place: Any, headers: list[Any]) -> "asyncio.Future[object]":
+        arrival: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._deliveries.append(asyncio.create_task(self._deliver(value, arrival)))
+        return arrival
 
-    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> "asyncio.Future[object]":
-        return asyncio.ensure_future(self._deliver(batch))
+    async def _deliver(self, value: bytes, arrival: "asyncio.Future[object]") -> None:
+        await self.speaks.wait()
+        answer = self._answers.pop(0) if self._answers else None
+        if answer is None:
+            self.stored.append(value)
+        if arrival.done():
+            return
+        if answer is None:
+            arrival.set_result(None)
+        else:
+            arrival.set_exception(answer)
 
-    async def _deliver(self, batch: Batch) -> object:
-        if self.held is not None:
-            await self.held.wait()
-        answer = self.answers.pop(0) if self.answers else None
-        if answer is not None:
-            raise answer
-        self.stored += batch
-        return object()
+
+@pytest_asyncio.fixture
+async def start() -> AsyncIterator[Callable[..., Any]]:
+    """Starts a producer that gets one of these connections after the other."""
+    started: list[Producer] = []
+
+    async def start_with(*connections: Connection) -> Producer:
+        waiting = iter(connections)
+        producer = Producer(lambda: next(waiting), SystemClock(), PATIENCE)
+        await producer.start()
+        started.append(producer)
+        return producer
+
+    yield start_with
+    for producer in started:
+        await producer.stop()
 
 
 async def publish(producer: Producer, *values: bytes) -> None:
@@ -68,62 +88,55 @@ async def publish(producer: Producer, *values: bytes) -> None:
 @pytest.mark.parametrize(
     "fatal", [UnknownProducerId(), OutOfOrderSequenceNumber(), ProducerFenced(), KafkaError("Unexpected error")]
 )
-async def test_a_producer_that_can_send_no_more_is_replaced(fatal: Exception) -> None:
-    connections = [Connection([fatal]), Connection([])]
-    waiting = iter(connections)
-    producer = Producer(lambda: next(waiting), SystemClock(), OUTAGE_PATIENCE)
-    await producer.start()
+async def test_a_producer_that_can_send_no_more_is_replaced(start: Any, fatal: Exception) -> None:
+    old, new = Connection(fatal), Connection()
+    producer = await start(old, new)
     with pytest.raises(BusUnavailable):
         await publish(producer, b"refused")
     await publish(producer, b"accepted")
-    assert [connection.stored for connection in connections] == [[], [b"accepted"]]
-    assert connections[0].closed
-    await producer.stop()
-    assert connections[1].closed
+    assert (old.stored, new.stored) == ([], [b"accepted"])
+    await until(lambda: old.closed)
 
 
-async def test_it_is_tried_again_with_the_next_record_when_no_new_connection_can_be_had() -> None:
-    connections = [Connection([ProducerFenced()]), Connection([], cannot_start=True), Connection([])]
-    waiting = iter(connections)
-    producer = Producer(lambda: next(waiting), SystemClock(), OUTAGE_PATIENCE)
-    await producer.start()
+async def test_many_publishers_replace_it_once(start: Any) -> None:
+    old, new = Connection(*(ProducerFenced() for _ in range(10))), Connection()
+    producer = await start(old, new)
+    ends = await asyncio.gather(*(publish(producer, b"refused") for _ in range(10)), return_exceptions=True)
+    assert {type(end) for end in ends} == {BusUnavailable}
+    await asyncio.gather(*(publish(producer, b"%d" % n) for n in range(10)))
+    assert sorted(new.stored) == [b"%d" % n for n in range(10)]
+
+
+async def test_a_connection_that_cannot_be_made_is_tried_again_with_the_next_record(start: Any) -> None:
+    last = Connection()
+    producer = await start(Connection(ProducerFenced()), Connection(cannot_start=True), last)
     for _ in range(2):
         with pytest.raises(BusUnavailable):
             await publish(producer, b"refused")
     await publish(producer, b"accepted")
-    assert connections[2].stored == [b"accepted"]
-    await producer.stop()
+    assert last.stored == [b"accepted"]
 
 
-async def test_what_waits_goes_out_as_one_batch_and_in_order() -> None:
-    connection = Connection([])
-    connection.held = asyncio.Event()
-    producer = Producer(lambda: connection, SystemClock(), OUTAGE_PATIENCE)
-    await producer.start()
-    first = asyncio.create_task(publish(producer, b"0"))
-    await until(lambda: producer._under_way)
-    rest = [asyncio.create_task(publish(producer, b"%d" % n)) for n in range(1, 10)]
-    gone = rest.pop(4)
-    await asyncio.sleep(0)
-    gone.cancel()
-    connection.held.set()
-    await asyncio.gather(first, *rest)
-    assert connection.stored == [b"%d" % n for n in range(10) if n != 5]
-    await producer.stop()
-
-
-async def test_a_silent_broker_is_given_up_and_then_refused_at_once() -> None:
-    connection = Connection([])
-    connection.held = asyncio.Event()
-    producer = Producer(lambda: connection, SystemClock(), OUTAGE_PATIENCE / 10)
-    await producer.start()
+async def test_one_refused_record_of_several_refuses_the_publish(start: Any) -> None:
+    connection = Connection(TimeoutError())
+    producer = await start(connection)
     with pytest.raises(BusUnavailable):
-        await publish(producer, b"waited for in vain")
-    await asyncio.sleep(0.02)
-    with pytest.raises(BusUnavailable, match="has not answered"):
-        await publish(producer, b"refused at once")
-    connection.held.set()
+        await publish(producer, b"1", b"2", b"3")
+    assert connection.stored == [b"2", b"3"]
+
+
+async def test_a_silent_broker_is_given_up_then_refused_at_once_and_trusted_again_when_it_answers(start: Any) -> None:
+    connection = Connection()
+    connection.speaks.clear()
+    producer = await start(connection)
+    for refusal in ("does not answer", "has not answered"):
+        with pytest.raises(BusUnavailable, match=refusal):
+            await publish(producer, b"late")
+    connection.speaks.set()
     await until(lambda: connection.stored)
-    await publish(producer, b"accepted")
-    assert connection.stored == [b"waited for in vain", b"accepted"]
-    await producer.stop()
+    async with asyncio.timeout(5):
+        while b"accepted" not in connection.stored:
+            await asyncio.gather(publish(producer, b"accepted"), return_exceptions=True)
+            await asyncio.sleep(0.01)
+    await publish(producer, b"at once")
+    assert connection.stored == [b"late", b"accepted", b"at once"]
