@@ -156,7 +156,16 @@ def _crowd(view: CaseView) -> str:
 def _reasons(response: ResponseView | None) -> tuple[Line, ...]:
     if response is None or not response.reasons:
         return ()
-    return (("Why flagged: ", "; ".join(response.reasons)),)
+    why: Line = ("Why flagged: ", "; ".join(response.reasons))
+    return (why, *_late(response))
+
+
+def _late(response: ResponseView) -> tuple[Line, ...]:
+    """That no webhook brought it, so that nobody wonders why it comes only now."""
+    if response.detected_by != "reconciler":
+        return ()
+    minutes = max(0, int((response.received_at - response.occurred_at).total_seconds() // 60))
+    return ((f"Found by reconciliation, {minutes} minute{'' if minutes == 1 else 's'} after it was given.",),)
 
 
 def _fields(view: CaseView, response: ResponseView | None) -> tuple[Field, ...]:
