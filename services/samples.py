@@ -19,6 +19,7 @@ from services.ingest.account_record import parse_account
 from services.slack_sandbox.app import SandboxUser
 from services.webhook_secrets import new_secret
 from shared.bus.base import Bus
+from shared.clock import SystemClock
 from shared.errors import CloseloopError, ConfigurationError
 from shared.events.catalog import AccountUpdated, account_updated
 from shared.events.envelope import to_record
@@ -92,7 +93,7 @@ class Samples:
         """Send every sample webhook to `base`, as its vendor would. Raises SampleRefused."""
         async with httpx.AsyncClient(base_url=base, timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             for webhook in self.webhooks:
-                headers = signed(webhook, self.secrets[webhook.source], datetime.now(UTC))
+                headers = signed(webhook, self.secrets[webhook.source], SystemClock().now())
                 answer = await client.post(f"/v1/webhooks/{webhook.source}", content=webhook.body, headers=headers)
                 if answer.status_code != httpx.codes.ACCEPTED:
                     raise SampleRefused(f"sample {webhook.number}: {answer.status_code} {answer.text}")

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import Table, select
 
 from shared.bus.connect import create_bus
 from shared.clock import SystemClock
+from shared.db.engine import Database
 from shared.events.envelope import Message, from_message
-from shared.settings import Settings
+from shared.settings import DatabaseSettings, Settings
 from tests.support.blocking import wait_for
 from tests.support.customers import Zendesk
 from tests.support.processes import CHECKOUT
@@ -116,6 +118,11 @@ class Deployment:
         members.append(program)
         return program
 
+    def turns_to(self, router: Program) -> None:
+        """Use another router from now on: for the API, and for what people do in Slack."""
+        self.api.base_url = httpx.URL(router.url)
+        self.slack.app_is_at(router.url)
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`closeloop <arguments>` in the deployment's directory."""
         return subprocess.run(
@@ -178,7 +185,19 @@ class Deployment:
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    # the log
+    # the rows and the log
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """Everything in one of the router's tables, read beside the running processes."""
+        return wait_for(self._read(table))
+
+    async def _read(self, table: Table) -> list[dict[str, Any]]:
+        database = Database(DatabaseSettings(url=self.backing.database))
+        try:
+            async with database.read() as connection:
+                return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+        finally:
+            await database.close()
 
     def published(self, topic: str) -> list[dict[str, Any]]:
         """The data of every event on a topic, in order for each key."""

@@ -50,7 +50,10 @@ class Program:
 
     def wait_until_dead(self, within: float = 30.0) -> None:
         """Return when the process has ended by itself."""
-        eventually(lambda: self.pid is None, within, f"{self.name} still lives")
+        try:
+            eventually(lambda: self.pid is None, within)
+        except AssertionError:
+            raise AssertionError(f"{self.name} still lives after {within:g} s:\n{self.log()}") from None
 
     def kill(self) -> None:
         """`kill -9`: nothing is finished, nothing is said."""
