@@ -7,7 +7,7 @@ its scale are kept, because a thumb is not comparable with five points.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 RANGES: Final[Mapping[str, tuple[int, int]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 
@@ -20,8 +20,7 @@ class ScoreError(ValueError):
     """The score is of the wrong type or outside its scale; the text names the scale."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """A score with its scale: `normalised` is in the metric's range of RANGES."""
 
     metric: str
@@ -82,6 +81,11 @@ class OrdinalScale:
     metric: str
     values: tuple[Any, ...]
     maps_to: tuple[float | int, ...]
+    described: dict[str, Any] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        described = {"type": "ordinal", "values": list(self.values), "maps_to": list(self.maps_to)}
+        object.__setattr__(self, "described", described)
 
     def score(self, raw: Any, value: Any) -> Score:
         """The score of `value`, one of `values`, which the vendor spelt `raw`. Raises ScoreError."""
@@ -90,8 +94,7 @@ class OrdinalScale:
         except ValueError:
             names = ", ".join(map(str, self.values))
             raise ScoreError(f"{self.metric} {shown(raw)} is outside its scale {names}") from None
-        scale = {"type": "ordinal", "values": list(self.values), "maps_to": list(self.maps_to)}
-        return Score(self.metric, raw, scale, self.maps_to[place])
+        return Score(self.metric, raw, self.described, self.maps_to[place])
 
 
 GOOD_BAD = OrdinalScale("csat", ("bad", "good"), (1, 5))
