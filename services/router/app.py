@@ -5,19 +5,23 @@ import asyncio
 from services.router.api import service as api
 from services.router.audit import service as audit
 from services.router.cases import Cases
+from services.router.channels.slack import SlackChannel
 from services.router.console import service as console
+from services.router.covering import Covering
 from services.router.deadlines import Sweeper
 from services.router.directory import Directory
 from services.router.intake import Intake
 from services.router.relay import Relay
 from services.router.sessions import Sessions
 from services.router.slack.service import SlackService, checks
+from services.router.sources_health import SourcesHeard, Watch
 from shared.bus.consumer import ConsumerLoop
-from shared.events.catalog import ACCOUNTS_UPDATED, FEEDBACK_SCORED, TICKETS_CHANGED
+from shared.events.catalog import ACCOUNTS_UPDATED, FEEDBACK_SCORED, SOURCES_HEARD, TICKETS_CHANGED
 from shared.runtime import Check, Loop, Runtime, Service
 
 INTAKE_GROUP = "closeloop-router-intake"
 DIRECTORY_GROUP = "closeloop-router-directory"
+SOURCES_GROUP = "closeloop-router-sources"
 
 
 def build(runtime: Runtime) -> Service:
@@ -29,11 +33,15 @@ def build(runtime: Runtime) -> Service:
     wake = news.set
     policy, clock, bus = runtime.policy, runtime.clock, runtime.bus
     cases = Cases(policy)
+    covering = Covering(database, cases, policy, clock, wake)
     intake = Intake(database, cases, policy, clock, wake)
     directory = Directory(database, cases, intake, policy, clock, wake)
     responses = ConsumerLoop(bus, INTAKE_GROUP, [FEEDBACK_SCORED.name], intake.handle, clock)
     records = ConsumerLoop(bus, DIRECTORY_GROUP, [ACCOUNTS_UPDATED.name, TICKETS_CHANGED.name], directory.handle, clock)
     slack = SlackService(runtime, cases, news)
+    heard = ConsumerLoop(bus, SOURCES_GROUP, [SOURCES_HEARD.name], SourcesHeard(database, clock).handle, clock)
+    channel = SlackChannel(slack.client) if runtime.settings.slack.bot_token is not None else None
+    watch = Watch(database, clock, channel, policy.routing.fallback_owner)
     sessions = Sessions(runtime)
     return Service(
         "router",
@@ -46,7 +54,10 @@ def build(runtime: Runtime) -> Service:
             Loop("intake", responses.run),
             Loop("directory", records.run),
             Loop("deadlines", Sweeper(database, cases, intake, clock, wake).run),
+            Loop("covers", covering.run),
             Loop("relay", Relay(database, bus, clock).run),
+            Loop("sources heard", heard.run),
+            Loop("sources", watch.run),
             *slack.loops(),
             *audit.loops(runtime),
         ],
@@ -54,6 +65,7 @@ def build(runtime: Runtime) -> Service:
             Check("database", database.ping),
             Check("intake", responses.check, needed_for_ready=False),
             Check("directory", records.check, needed_for_ready=False),
+            Check("sources heard", heard.check, needed_for_ready=False),
             *checks(runtime),
         ],
         close=slack.close,

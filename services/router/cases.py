@@ -1,7 +1,7 @@
 """The only way to change a case: load, decide, write it all in the caller's transaction (G4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.calendars import build_calendars
 from services.router.domain import commands, owners
+from services.router.domain.absence import absences
 from services.router.domain.arrivals import SYSTEM, Opening, open_case
 from services.router.domain.case import Case
 from services.router.domain.decide import decide
@@ -17,7 +18,7 @@ from services.router.domain.severity import Stakes, Verdict, assess
 from services.router.domain.sla import terms_for
 from services.router.domain.view import AccountView
 from services.router.store import cases as rows
-from services.router.store import deadlines, directory, outbox, people, responses
+from services.router.store import covers, deadlines, directory, outbox, people, responses
 from services.router.writing import Writer
 from shared import ids
 from shared.errors import CloseloopError
@@ -79,12 +80,15 @@ class Cases:
         account = await directory.account_view(tx, before.account_id)
         if isinstance(command, commands.Reopen) and before.account_id is not None:
             await self._refuse_second_open(tx, before)
-        unreachable = await self._unreachable(tx, now)
-        chain = owners.escalation(account, before.owner, self._policy.routing, unreachable)
-        decision = decide(before, command, self._context(account, before.severity.value, now, chain))
+        reach = await self.reach(tx, now)
+        chain = owners.escalation(account, before.owner, self._policy.routing, *reach)
+        context = self._context(account, before.severity.value, now, chain)
+        if isinstance(command, commands.Reassign):
+            context = replace(context, unfit=owners.unfit(command.new_owner.strip().lower(), reach))
+        decision = decide(before, command, context)
         if decision.repeated or not decision.entries:
             return Applied(before, decision.repeated, decision.text)
-        after = await self._writer.write(tx, before, decision, account, unreachable, now)
+        after = await self._writer.write(tx, before, decision, account, reach, now)
         return Applied(after, False, decision.text)
 
     async def raise_need(self, tx: AsyncConnection, need: Need, now: datetime) -> Case:
@@ -142,15 +146,15 @@ class Cases:
 
     async def follow_directory(self, tx: AsyncConnection, account: AccountView, now: datetime) -> None:
         """The account's CSM or lead changed: its open cases move too, unless reassigned by hand."""
-        unreachable = await self._unreachable(tx, now)
-        choice = owners.owner(account, "", self._policy.routing, unreachable)
-        lead = owners.lead(account, self._policy.routing, unreachable)
+        reach = await self.reach(tx, now)
+        choice = owners.owner(account, "", self._policy.routing, *reach)
+        lead = owners.lead(account, self._policy.routing, *reach)
         for case_id in await rows.open_cases_of_account(tx, account.id):
             case = await rows.load(tx, case_id)
             if case is None:
                 continue
-            if not case.owner_pinned and case.owner != choice.email:
-                await self.apply(tx, case_id, _owner_change(choice), now)
+            if not case.owner_pinned and (case.owner, case.covers_for) != (choice.email, choice.covers_for):
+                await self.apply(tx, case_id, owner_change(choice), now)
             if case.support_lead != lead.email:
                 await self.apply(
                     tx, case_id, commands.ChangeLead(actor=SYSTEM, lead=lead.email, reason=lead.reason), now
@@ -167,12 +171,13 @@ class Cases:
             await outbox.give_up(tx, notice_id, why)
             return
         account = await directory.account_view(tx, case.account_id)
-        unreachable = {**await self._unreachable(tx, now), notice["recipient"]: why}
-        command = self._replacement(case, notice["recipient"], account, unreachable, notice["since"])
+        known = await self.reach(tx, now)
+        reach = owners.Reach({**known.unreachable, notice["recipient"]: why}, known.absences)
+        command = self._replacement(case, notice["recipient"], account, reach, notice["since"])
         if command is not None:
             await outbox.give_up(tx, notice_id, why)
             await self.apply(tx, case.id, command, now)
-        elif not await self._writer.escalate_past(tx, case, notice, account, unreachable, now):
+        elif not await self._writer.escalate_past(tx, case, notice, account, reach, now):
             await outbox.park(tx, notice_id, why)
 
     def _replacement(
@@ -180,22 +185,25 @@ class Cases:
         case: Case,
         lost: str,
         account: AccountView | None,
-        unreachable: owners.Unreachable,
+        reach: owners.Reach,
         since: datetime | None,
     ) -> commands.Command | None:
         routing = self._policy.routing
         if case.owner == lost:
-            choice = owners.owner(account, f"{lost}: {unreachable[lost]}", routing, unreachable)
-            return None if choice.email == lost else _owner_change(choice, since)
+            if case.covers_for is not None:
+                choice = owners.instead_of(case.covers_for, account, routing, *reach)
+            else:
+                choice = owners.owner(account, f"{lost}: {reach.unreachable[lost]}", routing, *reach)
+            return None if choice.email == lost else owner_change(choice, since)
         if case.support_lead == lost:
-            choice = owners.lead(account, routing, unreachable)
+            choice = owners.lead(account, routing, *reach)
             change = commands.ChangeLead(actor=SYSTEM, lead=choice.email, reason=choice.reason, since=since)
             return None if choice.email == lost else change
         return None
 
     async def _open(self, tx: AsyncConnection, need: Need, verdict: Verdict, now: datetime) -> Case | None:
-        unreachable = await self._unreachable(tx, now)
-        choice = owners.owner(need.account, need.why_no_account, self._policy.routing, unreachable)
+        reach = await self.reach(tx, now)
+        choice = owners.owner(need.account, need.why_no_account, self._policy.routing, *reach)
         before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id else 0
         opening = Opening(
             case_id=ids.case_id(need.response_id or ids.new_id(), need.cause, str(before_it)),
@@ -203,7 +211,8 @@ class Cases:
             account_name=need.account.name if need.account else "Unknown account",
             owner=choice.email,
             owner_reason=choice.reason,
-            support_lead=owners.lead(need.account, self._policy.routing, unreachable).email,
+            covers_for=choice.covers_for,
+            support_lead=owners.lead(need.account, self._policy.routing, *reach).email,
             severity=verdict.severity,
             severity_words=verdict.words,
             cause=need.cause,
@@ -214,7 +223,7 @@ class Cases:
             actor=need.actor,
         )
         decision = open_case(opening, self._context(need.account, verdict.severity.value, now))
-        case = await self._writer.write_new(tx, decision, need.account_key, need.account, unreachable, now)
+        case = await self._writer.write_new(tx, decision, need.account_key, need.account, reach, now)
         if case is not None:
             await self._link(tx, need, case)
         return case
@@ -223,8 +232,8 @@ class Cases:
         before = await rows.load(tx, case_id)
         if before is None or before.ended:
             return
-        unreachable = await self._unreachable(tx, now)
-        choice = owners.owner(account, "", self._policy.routing, unreachable)
+        reach = await self.reach(tx, now)
+        choice = owners.owner(account, "", self._policy.routing, *reach)
         own = next((clock.response_id for clock in before.clocks if clock.response_id), None)
         low = await responses.earlier_low(tx, account.id, now - REPEAT_WINDOW, own)
         verdict = assess(Stakes(account.arr, account.renewal_date, None, low), self._policy.severity, now.date())
@@ -234,13 +243,12 @@ class Cases:
             account_name=account.name,
             owner=choice.email,
             owner_reason=choice.reason,
-            support_lead=owners.lead(account, self._policy.routing, unreachable).email,
+            covers_for=choice.covers_for,
+            support_lead=owners.lead(account, self._policy.routing, *reach).email,
             severity=verdict.severity,
         )
         decision = decide(before, command, self._context(account, verdict.severity.value, now))
-        await self._writer.write(
-            tx, before, decision, account, unreachable, now, account_key=key_of_account(account.id)
-        )
+        await self._writer.write(tx, before, decision, account, reach, now, account_key=key_of_account(account.id))
 
     async def _merge(self, tx: AsyncConnection, case_id: str, target_id: str, now: datetime) -> None:
         merged = await rows.load(tx, case_id)
@@ -268,8 +276,10 @@ class Cases:
         if other is not None and other != case.id:
             raise Refused(f"{case.account_name} has an open case, {other}: act there.")
 
-    async def _unreachable(self, tx: AsyncConnection, now: datetime) -> dict[str, str]:
-        return await people.unreachable(tx, now - _TRUST_UNREACHABLE)
+    async def reach(self, tx: AsyncConnection, now: datetime) -> owners.Reach:
+        """Who cannot take a case at this moment."""
+        unreachable = await people.unreachable(tx, now - _TRUST_UNREACHABLE)
+        return owners.Reach(unreachable, absences(await covers.holding(tx, now), now))
 
     def _context(
         self, account: AccountView | None, severity: str, now: datetime, chain: Sequence[owners.Choice] = ()
@@ -279,8 +289,15 @@ class Cases:
         return Context(now, terms, self._policy.version, self._calendars, tuple(chain))
 
 
-def _owner_change(choice: owners.Choice, since: datetime | None = None) -> commands.ChangeOwner:
-    return commands.ChangeOwner(actor=SYSTEM, owner=choice.email, reason=choice.reason, role=choice.role, since=since)
+def owner_change(choice: owners.Choice, since: datetime | None = None) -> commands.ChangeOwner:
+    return commands.ChangeOwner(
+        actor=SYSTEM,
+        owner=choice.email,
+        reason=choice.reason,
+        role=choice.role,
+        since=since,
+        covers_for=choice.covers_for,
+    )
 
 
 def _facts(need: Need) -> dict[str, Any]:

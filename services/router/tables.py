@@ -114,6 +114,7 @@ responses = Table(
     Column("flagged", Boolean, nullable=False),
     Column("late", Boolean, nullable=False, server_default=text("false")),
     Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
+    Column("detected_by", String(16), nullable=False, server_default="webhook", comment="or reconciler, or poll"),
     Column("flagged_at", UtcDateTime, comment="received_at of the delivery that flagged it: where the clocks start"),
     Column("reasons", JSON, nullable=False),
     Column("policy_version", String(12), nullable=False),
@@ -162,6 +163,7 @@ cases = Table(
     Column("owner", String(320), nullable=False),
     Column("owner_reason", Text, nullable=False),
     Column("owner_pinned", Boolean, nullable=False),
+    Column("covers_for", String(320), comment="the absent person who gets it back"),
     Column("support_lead", String(320)),
     Column("terms", JSON, nullable=False),
     Column("policy_version", String(12), nullable=False),
@@ -195,6 +197,18 @@ cases = Table(
         "account_key",
         sqlite_where=text(f"account_id IS NULL AND {_NOT_ENDED}"),
         postgresql_where=text(f"account_id IS NULL AND {_NOT_ENDED}"),
+    ),
+    Index(
+        "ix_cases_covers_for",
+        "covers_for",
+        sqlite_where=text(f"covers_for IS NOT NULL AND {_NOT_ENDED}"),
+        postgresql_where=text(f"covers_for IS NOT NULL AND {_NOT_ENDED}"),
+    ),
+    Index(
+        "ix_cases_support_lead",
+        "support_lead",
+        sqlite_where=text(_NOT_ENDED),
+        postgresql_where=text(_NOT_ENDED),
     ),
     Index(
         "ix_cases_touch_due_at",
@@ -332,7 +346,34 @@ people = Table(
     Column("timezone", String(64)),
     Column("unreachable", Text, comment="why no Slack message can reach this person; NULL when one can"),
     Column("checked_at", UtcDateTime, nullable=False),
+    Column("away", String(200), comment="what their Slack status says of an absence: a hint, nothing more"),
+    Column("away_until", UtcDateTime),
     Index("ix_people_slack_id", "slack_id"),
+)
+
+covers = Table(
+    "covers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("person", String(320), nullable=False, comment="who is away"),
+    Column("cover", String(320), comment="who stands in; NULL: nobody is named"),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, comment="NULL: until they say they are back"),
+    Column("timezone", String(64), nullable=False, server_default="UTC", comment="the dates were meant in it"),
+    Column("source", String(16), nullable=False, comment="api, csv, slack or status_hint"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("created_by", String(320), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, comment="ended early, by a person"),
+    Column("ended_by", String(320)),
+    Column("look_at", UtcDateTime, comment="when its cases must be looked at next; NULL: never again"),
+    Index("ix_covers_person", "person", "starts_at"),
+    Index(
+        "ix_covers_look_at",
+        "look_at",
+        sqlite_where=text("look_at IS NOT NULL"),
+        postgresql_where=text("look_at IS NOT NULL"),
+    ),
 )
 
 heartbeats = Table(
@@ -342,4 +383,40 @@ heartbeats = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("note", Text),
     Column("count", BigInteger, nullable=False, server_default="0"),
+)
+
+source_minutes = Table(
+    "source_minutes",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("minute", UtcDateTime, primary_key=True),
+    Column("hour", UtcDateTime, nullable=False),
+    Column("accepted", Integer, nullable=False, server_default="0"),
+    Column("ignored", Integer, nullable=False, server_default="0"),
+    Column("rejected", Integer, nullable=False, server_default="0"),
+    Column("reasons", JSON, nullable=False, comment="ignored, rejected and api, each by reason"),
+    Column("duplicates", Integer, nullable=False, server_default="0", comment="deliveries seen twice"),
+    Column("late_detected", Integer, nullable=False, server_default="0", comment="found by the reconciler"),
+    Column("lag_total_s", Float, nullable=False, server_default="0"),
+    Column("lag_count", Integer, nullable=False, server_default="0"),
+    Column("lag_max_s", Float, nullable=False, server_default="0"),
+    Index("ix_source_minutes_minute", "minute"),
+    comment="What came from each source; what is silent, or rejecting, is told from it",
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("first_heard_at", UtcDateTime, comment="first delivery that was taken or rightly ignored"),
+    Column("last_heard_at", UtcDateTime),
+    Column("last_accepted_at", UtcDateTime),
+    Column("reported_at", UtcDateTime, nullable=False, comment="when ingest last spoke of it, news or none"),
+    Column("about", JSON, nullable=False, comment="how it is set up, and the vendor's own rule"),
+    Column("state", String(16), nullable=False, server_default="new"),
+    Column("since", UtcDateTime, nullable=False),
+    Column("words", Text, nullable=False, server_default=""),
+    Column("notice_id", String(36), comment="what the administrator is to be told; NULL: nothing"),
+    Column("attempted_at", UtcDateTime),
+    Column("told_at", UtcDateTime),
 )

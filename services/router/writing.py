@@ -34,14 +34,14 @@ class Writer:
         decision: Decision,
         account_key: str,
         account: AccountView | None,
-        unreachable: owners.Unreachable,
+        reach: owners.Reach,
         now: datetime,
     ) -> Case | None:
         """None when the account has an open case already."""
         blank = replace(decision.case, seq=0, head_hash=GENESIS)
         if not await rows.add(tx, blank, account_key):
             return None
-        return await self.write(tx, blank, replace(decision, case=blank), account, unreachable, now)
+        return await self.write(tx, blank, replace(decision, case=blank), account, reach, now)
 
     async def write(
         self,
@@ -49,7 +49,7 @@ class Writer:
         before: Case,
         decision: Decision,
         account: AccountView | None,
-        unreachable: owners.Unreachable,
+        reach: owners.Reach,
         now: datetime,
         account_key: str | None = None,
     ) -> Case:
@@ -64,7 +64,7 @@ class Writer:
         if after.version != before.version:
             await outbox.redraw(tx, after.id, after.version)
         for tell in (effect for effect in decision.effects if isinstance(effect, Tell)):
-            await self._tell(tx, after, tell, account, unreachable, now)
+            await self._tell(tx, after, tell, account, reach, now)
         return after
 
     async def escalate_past(
@@ -73,15 +73,15 @@ class Writer:
         case: Case,
         notice: RowMapping,
         account: AccountView | None,
-        unreachable: owners.Unreachable,
+        reach: owners.Reach,
         now: datetime,
     ) -> bool:
         """Send an escalation whose recipient is unreachable to the next of the chain. False when nobody is left."""
-        chain = owners.escalation(account, case.owner, self._routing, unreachable)
+        chain = owners.escalation(account, case.owner, self._routing, *reach)
         choice = next((item for item in chain if item.email != notice["recipient"]), None)
-        if choice is None or choice.email in unreachable:
+        if choice is None or choice.email in reach.unreachable:
             return False
-        await outbox.give_up(tx, notice["id"], unreachable[notice["recipient"]])
+        await outbox.give_up(tx, notice["id"], reach.unreachable[notice["recipient"]])
         held = await outbox.holders(tx, case.id)
         kind = NoticeKind.ESCALATION if choice.email in held else NoticeKind.CARD
         tell = Tell(kind, notice["priority"], data=notice["data"], since=notice["since"])
@@ -94,19 +94,19 @@ class Writer:
         case: Case,
         tell: Tell,
         account: AccountView | None,
-        unreachable: owners.Unreachable,
+        reach: owners.Reach,
         now: datetime,
     ) -> None:
         held = await outbox.holders(tx, case.id)
         notices = []
-        for choice in self._audience(case, tell, account, unreachable):
+        for choice in self._audience(case, tell, account, reach):
             kind = _fitting(tell.kind, choice.email in held)
             if kind is not None:
                 notices.append(_row(case, tell, kind, choice, now))
         await outbox.add(tx, notices)
 
     def _audience(
-        self, case: Case, tell: Tell, account: AccountView | None, unreachable: owners.Unreachable
+        self, case: Case, tell: Tell, account: AccountView | None, reach: owners.Reach
     ) -> list[owners.Choice]:
         """The people, each once, in the first of their roles."""
         if tell.to is not None:
@@ -116,7 +116,7 @@ class Writer:
             if role == "owner":
                 people.setdefault(case.owner, owners.Choice(case.owner, role, case.owner_reason))
             elif case.support_lead:
-                reason = owners.lead(account, self._routing, unreachable).reason
+                reason = owners.lead(account, self._routing, *reach).reason
                 people.setdefault(case.support_lead, owners.Choice(case.support_lead, role, reason))
         return list(people.values())
 

@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from services.router import tables
 from services.router.cases import Applied, Cases
+from services.router.covering import Absence, Covering, Entered
 from services.router.deadlines import Sweeper
 from services.router.directory import Directory
 from services.router.domain.commands import Command
@@ -43,6 +44,7 @@ class RouterBench:
         self.intake = Intake(database, self.cases, policy, self.clock, self._wake)
         self.directory = Directory(database, self.cases, self.intake, policy, self.clock, self._wake)
         self.sweeper = Sweeper(database, self.cases, self.intake, self.clock, self._wake)
+        self.covering = Covering(database, self.cases, policy, self.clock, self._wake)
 
     @classmethod
     async def create(cls, url: str, policy: str = "") -> "RouterBench":
@@ -129,12 +131,23 @@ class RouterBench:
         async with self.database.transaction() as tx:
             return await self.cases.apply(tx, case_id, command, self.clock.now())
 
+    async def away(
+        self, person: str, cover: str | None, starts_in: timedelta = timedelta(0), days: float | None = 5, **facts: Any
+    ) -> Entered:
+        """Somebody is away from then for so many days (None: until they are back)."""
+        starts_at = self.clock.now() + starts_in
+        ends_at = starts_at + timedelta(days=days) if days is not None else None
+        given: dict[str, Any] = {"source": "api", "created_by": person, **facts}
+        absence = Absence(person=person, cover=cover, starts_at=starts_at, ends_at=ends_at, **given)
+        return await self.covering.enter(absence)
+
     async def passes(self, span: timedelta, step: timedelta | None = None) -> None:
         """Time goes by; what falls due is fired in between, at most `step` late."""
         until = self.clock.now() + span
         while self.clock.now() < until:
             self.clock.advance(min(step or span, until - self.clock.now()))
             await self.sweeper.sweep()
+            await self.covering.sweep()
 
     async def case(self, case_id: str) -> CaseView:
         async with self.database.read() as connection:

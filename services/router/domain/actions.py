@@ -120,8 +120,10 @@ def reassign(case: Case, command: commands.Reassign, ctx: Context) -> Decision:
         raise InvalidCommand("new_owner", "Name a person by e-mail.")
     if new_owner == case.owner:
         raise InvalidCommand("new_owner", f"{new_owner} owns this case already.")
+    if new_owner != command.actor and new_owner in ctx.unfit:
+        raise InvalidCommand("new_owner", f"Choose somebody else: {ctx.unfit[new_owner]}.")
     reason = f"reassigned by {command.actor}"
-    changed = replace(case, owner=new_owner, owner_reason=reason, owner_pinned=True)
+    changed = replace(case, owner=new_owner, owner_reason=reason, owner_pinned=True, covers_for=None)
     entry = Entry("reassigned", command.actor, {"from": case.owner, "to": new_owner}, {"reason": command.reason})
     card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": f"{reason}: {command.reason}"})
     return Decision(changed, (entry,), (card,), text=f"Reassigned to {new_owner}.")

@@ -43,6 +43,7 @@ class Opening:
     facts: dict[str, Any]
     words: str
     actor: str = SYSTEM
+    covers_for: str | None = None
 
 
 def open_case(opening: Opening, ctx: Context) -> Decision:
@@ -55,6 +56,7 @@ def open_case(opening: Opening, ctx: Context) -> Decision:
         account_name=opening.account_name,
         owner=opening.owner,
         owner_reason=opening.owner_reason,
+        covers_for=opening.covers_for,
         support_lead=opening.support_lead,
         opened_at=opening.started_at,
         terms=ctx.terms,
@@ -75,6 +77,7 @@ def open_case(opening: Opening, ctx: Context) -> Decision:
         "flagged_at": iso(opening.started_at),
         "touch_due_at": iso(clock.due_at),
         "policy_version": ctx.policy_version,
+        **_covering(opening.covers_for),
         **opening.facts,
     }
     entry = Entry("opened", opening.actor, data, {"words": opening.words})
@@ -133,12 +136,18 @@ def note_revision(case: Case, command: commands.NoteRevision, ctx: Context) -> D
 
 
 def change_owner(case: Case, command: commands.ChangeOwner, ctx: Context) -> Decision:
-    if case.ended or case.owner == command.owner:
+    """Whoever had it keeps the card and is not called any more. A close-out question that waits is asked again."""
+    if case.ended or (case.owner, case.covers_for) == (command.owner, command.covers_for):
         return Decision(case, repeated=True)
-    changed = replace(case, owner=command.owner, owner_reason=command.reason)
+    changed = replace(case, owner=command.owner, owner_reason=command.reason, covers_for=command.covers_for)
     data = {"from": case.owner, "to": command.owner, "role": command.role, "reason": command.reason}
-    card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason}, since=command.since)
-    return Decision(changed, (Entry("owner_changed", command.actor, data),), (card,))
+    entry = Entry("owner_changed", command.actor, {**data, **_covering(command.covers_for)})
+    if case.owner == command.owner:
+        return Decision(changed, (entry,))
+    told = [Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason}, since=command.since)]
+    if case.close_out_asked_at is not None and not case.waiting_clocks:
+        told.append(Tell(NoticeKind.CLOSE_OUT, Priority.REMINDER))
+    return Decision(changed, (entry,), tuple(told))
 
 
 def change_lead(case: Case, command: commands.ChangeLead, ctx: Context) -> Decision:
@@ -160,6 +169,7 @@ def move(case: Case, command: commands.MoveToAccount, ctx: Context) -> Decision:
         account_name=command.account_name,
         owner=case.owner if keep else command.owner,
         owner_reason=case.owner_reason if keep else command.owner_reason,
+        covers_for=case.covers_for if keep else command.covers_for,
         support_lead=command.support_lead,
         severity=raised,
     )
@@ -208,3 +218,7 @@ def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Dec
         "seconds": seconds,
     }
     return Decision(case, (Entry("alerted", command.actor, data),))
+
+
+def _covering(covers_for: str | None) -> dict[str, Any]:
+    return {"covers_for": covers_for} if covers_for else {}

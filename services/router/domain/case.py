@@ -47,7 +47,8 @@ class TouchClock:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`owner` and `support_lead` are e-mails. `version` is what people see and quote; `seq` is the journal's head."""
+    """`owner` and `support_lead` are e-mails; `covers_for` is the absent person whose case it is and who gets it back.
+    `version` is what people see and quote; `seq` is the journal's head."""
 
     id: str
     status: Status
@@ -64,6 +65,7 @@ class Case:
     seq: int = 0
     head_hash: str = ""
     owner_pinned: bool = False
+    covers_for: str | None = None
     clocks: tuple[TouchClock, ...] = field(default=())
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None

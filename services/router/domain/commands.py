@@ -130,12 +130,13 @@ class NoteRevision(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeOwner(Command):
-    """The directory says so: the CSM changed, or the owner cannot be reached."""
+    """The directory says so: the CSM changed, the owner cannot be reached, is away (`covers_for`) or is back."""
 
     owner: str
     reason: str
     role: str
     since: datetime | None = None
+    covers_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,7 @@ class MoveToAccount(Command):
     owner_reason: str
     support_lead: str | None
     severity: Severity
+    covers_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

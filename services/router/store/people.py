@@ -13,12 +13,16 @@ from shared.db import statements
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """`away` is what the Slack status says of an absence, `away_until` its end where the status names one."""
+
     email: str
     slack_id: str | None
     dm_channel: str | None
     timezone: str | None
     unreachable: str | None
     checked_at: datetime
+    away: str | None = None
+    away_until: datetime | None = None
 
 
 async def remember(connection: AsyncConnection, person: Person) -> None:

@@ -1,0 +1,104 @@
+"""Who is away at an instant, and who stands in: chains are followed, circles are found and named."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SETTLE = timedelta(minutes=1)
+"""A transaction that began before a cover started may commit after it: everything is looked at once more then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """`person` is away from `starts_at` until before `ends_at` (None: until they say they are back), and `cover` stands
+    in (None: nobody was named). `timezone` is the one the dates were meant in; `ended_at` when it was ended early."""
+
+    id: str
+    person: str
+    cover: str | None
+    starts_at: datetime
+    ends_at: datetime | None
+    created_at: datetime
+    timezone: str = "UTC"
+    ended_at: datetime | None = None
+
+    @property
+    def over_at(self) -> datetime | None:
+        ends = [at for at in (self.ends_at, self.ended_at) if at is not None]
+        return min(ends, default=None)
+
+    def holds(self, at: datetime) -> bool:
+        return self.starts_at <= at and (self.over_at is None or at < self.over_at)
+
+    def next_look(self, after: datetime) -> datetime | None:
+        """When the cases concerned must be looked at next: it starts, it ends, and a moment after each."""
+        turns = [max(self.starts_at, self.created_at)]
+        if self.over_at is not None:
+            turns = [turn for turn in turns if turn < self.over_at] + [max(self.over_at, self.created_at)]
+        looks = [look for turn in turns for look in (turn, turn + SETTLE)]
+        return min((look for look in looks if look > after), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What became of an absent person's work. `email` is None where nobody stands in; `words` say why or how long."""
+
+    email: str | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absences:
+    """Everybody who is away at `at`, by e-mail."""
+
+    at: datetime | None = None
+    covers: Mapping[str, Cover] = field(default_factory=dict)
+
+    def of(self, person: str) -> StandIn | None:
+        """None when this person is there. A chain ends at the first who is there."""
+        first = self.covers.get(person)
+        if first is None:
+            return None
+        away = f"{person} is away until {self._until(first)}"
+        chain, cover = [person], first
+        while True:
+            if cover.cover is None:
+                whose = "" if len(chain) == 1 else f"; so is {chain[-1]}"
+                return StandIn(None, f"{away}{whose} and nobody is named to cover")
+            chain.append(cover.cover)
+            if cover.cover in chain[:-1]:
+                return StandIn(None, f"{away} and the covers go round in a circle: {' -> '.join(chain)}")
+            following = self.covers.get(cover.cover)
+            if following is None:
+                between = f", by way of {', '.join(chain[1:-1])}" if len(chain) > 2 else ""
+                return StandIn(cover.cover, f"covers for {person} until {self._until(first)}{between}")
+            cover = following
+
+    def _until(self, cover: Cover) -> str:
+        return until_words(cover, self.at or cover.starts_at)
+
+
+NOBODY_AWAY = Absences()
+
+
+def absences(covers: Iterable[Cover], at: datetime) -> Absences:
+    """Of several covers of one person at that instant the one made last counts: people correct themselves."""
+    holding = sorted((cover for cover in covers if cover.holds(at)), key=lambda cover: (cover.created_at, cover.id))
+    return Absences(at, {cover.person: cover for cover in holding})
+
+
+def until_words(cover: Cover, now: datetime) -> str:
+    """The last day of an absence, such as `Fri 27 Nov`, as it is called where the person lives."""
+    if cover.ends_at is None:
+        return "they are back"
+    last = (cover.ends_at - timedelta(microseconds=1)).astimezone(_zone(cover.timezone))
+    year = f" {last.year}" if last.year != now.year else ""
+    return f"{last:%a} {last.day} {last:%b}{year}"
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

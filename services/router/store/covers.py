@@ -1,0 +1,135 @@
+"""Who covers for whom and when: rows of the cover table, and the cases an absence concerns."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, false, or_, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.domain.absence import Cover
+from services.router.domain.case import ENDED
+from services.router.tables import accounts, cases, covers
+
+_COVER = [covers.c[name] for name in Cover.__slots__]
+_NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A cover with where it came from. `source` is api, csv, slack or status_hint."""
+
+    cover: Cover
+    source: str
+    reason: str
+    created_by: str
+
+
+async def add(tx: AsyncConnection, record: Record, look_at: datetime | None) -> None:
+    cover = {name: getattr(record.cover, name) for name in Cover.__slots__}
+    facts = {"source": record.source, "reason": record.reason, "created_by": record.created_by}
+    await tx.execute(plain_insert(covers).values(**cover, **facts, look_at=look_at))
+
+
+async def load(connection: AsyncConnection, cover_id: str) -> Record | None:
+    statement = select(covers).where(covers.c.id == cover_id).with_for_update()
+    return next(iter(await _records(connection, statement)), None)
+
+
+async def same(connection: AsyncConnection, cover: Cover) -> Record | None:
+    """A cover that says just this already and was not ended early."""
+    statement = select(covers).where(
+        covers.c.person == cover.person,
+        covers.c.cover.is_not_distinct_from(cover.cover),
+        covers.c.starts_at == cover.starts_at,
+        covers.c.ends_at.is_not_distinct_from(cover.ends_at),
+        covers.c.ended_at.is_(None),
+    )
+    return next(iter(await _records(connection, statement)), None)
+
+
+async def end(tx: AsyncConnection, cover_id: str, by: str, now: datetime, look_at: datetime | None) -> None:
+    values = {"ended_at": now, "ended_by": by, "look_at": look_at}
+    await tx.execute(update(covers).where(covers.c.id == cover_id).values(**values))
+
+
+async def holding(connection: AsyncConnection, at: datetime) -> list[Cover]:
+    """The covers of that instant; what was ended early counts until then."""
+    statement = select(*_COVER).where(
+        covers.c.starts_at <= at,
+        or_(covers.c.ends_at.is_(None), covers.c.ends_at > at),
+        or_(covers.c.ended_at.is_(None), covers.c.ended_at > at),
+    )
+    return [Cover(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def listed(
+    connection: AsyncConnection,
+    now: datetime,
+    *,
+    person: str | None = None,
+    past: bool = False,
+    limit: int = 500,
+) -> list[Record]:
+    """Present and coming ones in order of their start; with `past` those that are over, newest first."""
+    live = covers.c.ended_at.is_(None) & or_(covers.c.ends_at.is_(None), covers.c.ends_at > now)
+    statement = select(covers).where(~live if past else live).limit(limit)
+    if person is not None:
+        statement = statement.where(covers.c.person == person)
+    order = covers.c.starts_at.desc() if past else covers.c.starts_at
+    return await _records(connection, statement.order_by(order, covers.c.id))
+
+
+async def claim_due(tx: AsyncConnection, now: datetime) -> Cover | None:
+    """The next one whose cases must be looked at, with its next look noted in this transaction; rows that other
+    routers hold are passed over (G5)."""
+    found = (
+        select(*_COVER)
+        .where(covers.c.look_at <= now)
+        .order_by(covers.c.look_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = (await tx.execute(found)).mappings().first()
+    if row is None:
+        return None
+    cover = Cover(**row)
+    await tx.execute(update(covers).where(covers.c.id == cover.id).values(look_at=cover.next_look(now)))
+    return cover
+
+
+async def cases_owned(connection: AsyncConnection, person: str) -> list[str]:
+    """Open cases this person has, and those that anybody has for somebody else."""
+    theirs = select(cases.c.id).where(cases.c.owner == person, _NOT_ENDED)
+    covered = select(cases.c.id).where(cases.c.covers_for.is_not(None), _NOT_ENDED)
+    return await _ids(connection, theirs, covered)
+
+
+async def cases_led(connection: AsyncConnection, person: str, away: Collection[str], by_policy: bool) -> list[str]:
+    """Open cases this person leads, or that one of `away` would lead; all open ones where the lead `by_policy` is
+    among them."""
+    theirs = select(cases.c.id).where(cases.c.support_lead == person, _NOT_ENDED)
+    of_accounts = (
+        select(cases.c.id)
+        .join(accounts, accounts.c.id == cases.c.account_id)
+        .where(accounts.c.support_lead.in_(sorted({person, *away})), _NOT_ENDED)
+    )
+    every = select(cases.c.id).where(_NOT_ENDED if by_policy else false())
+    return await _ids(connection, theirs, of_accounts, every)
+
+
+async def _ids(connection: AsyncConnection, *statements: Select[Any]) -> list[str]:
+    found: set[str] = set()
+    for statement in statements:
+        found.update((await connection.execute(statement)).scalars().all())
+    return sorted(found)
+
+
+async def _records(connection: AsyncConnection, statement: Select[Any]) -> list[Record]:
+    rows = (await connection.execute(statement)).mappings()
+    return [
+        Record(Cover(**{name: row[name] for name in Cover.__slots__}), row["source"], row["reason"], row["created_by"])
+        for row in rows
+    ]
