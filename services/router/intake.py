@@ -1,5 +1,6 @@
 """feedback.scored -> rows: every response is stored; a flagged one gets its case, in one transaction a batch (G4)."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,16 +12,19 @@ from services.router.cases import Cases, Need, key_of_account
 from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.matching import Match, clues_of, domain_of, match, orphan_key
-from services.router.domain.revision import Change, Revision, revise
-from services.router.store import deadlines, directory, responses, texts
+from services.router.domain.revision import VENDOR_FIELDS, Change, Revision, is_twin, only_listed, revise
+from services.router.store import cases as case_rows
+from services.router.store import deadlines, directory, responses, sources, texts
 from services.router.store.responses import Known
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.events.catalog import FeedbackScored, SurveyResponded
 from shared.events.envelope import Message, decode_data, from_message
 from shared.free_mail import FREE_MAIL
+from shared.observability import EVENTS_LOST
 from shared.policy import Policy
 
+WEBHOOK, RECONCILER = "webhook", "reconciler"
 _DECODER = msgspec.json.Decoder(FeedbackScored)
 
 
@@ -42,10 +46,15 @@ class Intake:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             fresh = await responses.unseen(tx, [event_id for event_id, _ in scored], now)
+            repeated: Counter[str] = Counter()
             for event_id, item in scored:
                 if event_id in fresh:
                     fresh.discard(event_id)
                     await self._take(tx, item, now)
+                elif item.response.detected_by == WEBHOOK:
+                    repeated[item.response.source] += 1
+            for source, times in sorted(repeated.items()):
+                await sources.count(tx, source, now, duplicates=times)
         self._wake()
 
     async def grace_over(self, tx: AsyncConnection, response_id: str, now: datetime) -> None:
@@ -71,6 +80,8 @@ class Intake:
         answer = scored.response
         id_ = responses.response_id(answer.source, answer.record_id)
         known = await responses.load(tx, id_)
+        if known is None and answer.detected_by != WEBHOOK:
+            known = await self._twin(tx, answer)
         if known is None:
             await self._add(tx, id_, scored, now)
         else:
@@ -86,17 +97,21 @@ class Intake:
             "received_at": answer.received_at,
             "account_id": found.account_id,
             "revision": 1,
+            "detected_by": answer.detected_by,
             **_content(scored),
             "comment_id": await _keep_comment(tx, id_, answer.comment, now),
         }
         await responses.add(tx, row)
+        if answer.detected_by == RECONCILER:
+            EVENTS_LOST.labels(answer.source).inc()
+            await sources.count(tx, answer.source, now, late_detected=1)
         if scored.flagged and not scored.late and not answer.withdrawn:
             await self._flag(tx, id_, answer.received_at, now)
 
     async def _revise(self, tx: AsyncConnection, known: Known, scored: FeedbackScored, now: datetime) -> None:
         answer = scored.response
         revision = revise(known, scored)
-        if revision.change is Change.NONE:
+        if revision.change is Change.NONE or await self._nothing_new(tx, known, revision, scored):
             return
         changes = {**_content(scored), "revision": known.revision + 1, "received_at": known.received_at}
         if answer.comment:
@@ -104,7 +119,38 @@ class Intake:
         if known.account_id is None:
             changes["account_id"] = (await self._find_account(tx, answer)).account_id
         await responses.revise(tx, known.id, {name: value for name, value in changes.items() if value is not None})
+        if known.account_id is None and changes["account_id"] is not None:
+            known = await self._adopt(tx, known, str(changes["account_id"]), now)
         await self._follow(tx, known, revision, answer, now)
+
+    async def _nothing_new(self, tx: AsyncConnection, known: Known, revision: Revision, scored: FeedbackScored) -> bool:
+        """Whether the vendor only says again what is here already; then at most its time moves on."""
+        answer = scored.response
+        row = await responses.row_of(tx, known.id)
+        stored = (await texts.read(tx, [known.comment_id])).get(known.comment_id) if known.comment_id else None
+        if answer.detected_by != WEBHOOK:
+            return only_listed(revision.change, known, answer, stored)
+        given = {name: value for name, value in _content(scored).items() if name in VENDOR_FIELDS and value is not None}
+        same = all(row[name] == value for name, value in given.items()) and answer.comment in (None, stored)
+        if same and answer.occurred_at is not None:
+            await responses.revise(tx, known.id, {"occurred_at": answer.occurred_at})
+        return same
+
+    async def _twin(self, tx: AsyncConnection, answer: SurveyResponded) -> Known | None:
+        """The response that a webhook brought under another record key: a vendor's list may lack the key its webhook
+        has, and then ticket, score and time must do."""
+        if answer.ticket_id is None:
+            return None
+        candidates = await responses.of_ticket(tx, answer.source, answer.ticket_id)
+        return next((known for known in candidates if is_twin(known, answer)), None)
+
+    async def _adopt(self, tx: AsyncConnection, known: Known, account_id: str, now: datetime) -> Known:
+        """The account of a response became known later: its case moves there, or into the one that is open there."""
+        account = await directory.account_view(tx, account_id)
+        if known.case_id is None or account is None or known.case_id not in await case_rows.open_orphans(tx):
+            return known
+        await self._cases.adopt(tx, known.case_id, account, now)
+        return await responses.load(tx, known.id) or known
 
     async def _follow(
         self, tx: AsyncConnection, known: Known, revision: Revision, answer: SurveyResponded, now: datetime

@@ -1,11 +1,21 @@
 """What a later event about the same response means: nothing, a detail, better, worse, or withdrawn (G2)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from shared.events.catalog import FeedbackScored
+from shared.events.catalog import FeedbackScored, SurveyResponded
+
+LISTING_TOLERANCE = timedelta(minutes=1)
+TWINS_APART = timedelta(hours=1)
+VENDOR_FIELDS = frozenset(
+    (
+        "metric raw_score raw_scale normalised_score survey_id ticket_id ticket_url subject requester_email "
+        "requester_name account_hint assignee withdrawn"
+    ).split()
+)
+"""What the vendor says of a response; where all of it is as before, nothing was revised."""
 
 
 class Change(StrEnum):
@@ -64,3 +74,22 @@ def revise(known: Stored, scored: FeedbackScored) -> Revision:
 
 def _number(score: float | None) -> str:
     return "no score" if score is None else f"{score:g}"
+
+
+def only_listed(change: Change, known: Stored, answer: SurveyResponded, comment: str | None) -> bool:
+    """Whether a listing by the vendor's API says nothing that we do not know. Its times are coarser than those of
+    webhooks, and its objects leave out what those have: only another score, a comment or a withdrawal is news."""
+    if change in (Change.WORSE, Change.WITHDRAWN):
+        return False
+    if answer.comment and comment is None:
+        return False
+    newer = (answer.occurred_at or answer.received_at) > known.occurred_at + LISTING_TOLERANCE
+    rescored = answer.normalised_score != known.normalised_score
+    commented = bool(answer.comment) and (answer.comment or "").strip() != (comment or "").strip()
+    return not (newer and (rescored or commented))
+
+
+def is_twin(known: Stored, answer: SurveyResponded) -> bool:
+    """Whether both are the same answer of the same ticket: the same score at about the same time."""
+    apart = abs((answer.occurred_at or answer.received_at) - known.occurred_at)
+    return known.normalised_score == answer.normalised_score and apart <= TWINS_APART

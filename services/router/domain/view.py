@@ -46,6 +46,7 @@ class ResponseView:
     reasons: tuple[str, ...]
     withdrawn: bool
     revision: int
+    detected_by: str = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
