@@ -70,7 +70,7 @@ def test_from_a_low_score_to_a_closed_case(
 
     for person in (ANA, LEA):
         card = eventually(lambda person=person: slack.card(person, "Nordwind"), within=5, what=f"a card for {person}")
-        assert card.posted_at - sent < 3
+        assert card.posted_at - sent < 5
         record_testsuite_property(f"event to card, {request.node.callspec.id}", f"{card.posted_at - sent:.3f} s")
         assert card.says("CSAT Bad, I'm unsatisfied", "#51612", "Nobody listens", "Mia", "champion", "EUR 250,000")
         assert "!channel" not in card.mentions
@@ -107,7 +107,7 @@ def test_from_a_low_score_to_a_closed_case(
     assert {name: figures[name] for name in ("flagged", "touched_in_time", "closed_in_time", "reopened")} == {
         "flagged": 1, "touched_in_time": 1, "closed_in_time": 1, "reopened": 0,
     }  # fmt: skip
-    assert figures["alert_p50_s"] < 3
+    assert figures["alert_p50_s"] < 5
     eventually(lambda: relayed(closeloop, case["id"]) == happened, what="every journal entry on the bus")
 
 

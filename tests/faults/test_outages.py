@@ -70,7 +70,7 @@ def test_g1_while_kafka_is_gone_ingest_answers_503_and_loses_nothing_it_took(
     taken = len(flow.accepted)
     kafka_server.stop()
     asked = time.monotonic()
-    refused = closeloop.zendesk.rated("refused", f"eva@{ACCOUNTS[0]}.example")
+    refused = closeloop.zendesk.tells_of("refused", f"eva@{ACCOUNTS[0]}.example")
     record_testsuite_property("503 without Kafka after", f"{time.monotonic() - asked:.1f} s")
     assert refused.status_code == 503
     assert 0 < int(refused.headers["retry-after"]) < 60

@@ -4,7 +4,7 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,9 +232,3 @@ class Deployment:
 
 def _bare_environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin"}
-
-
-def accepted(answers: Iterable[httpx.Response]) -> None:
-    """AssertionError unless every delivery was answered 202."""
-    for answer in answers:
-        assert answer.status_code == 202, f"{answer.status_code}: {answer.text}"

@@ -53,7 +53,7 @@ class Flow:
 
     def _taken(self, ticket: str, email: str) -> bool:
         try:
-            answer = self._closeloop.zendesk.rated(ticket, email, comment=f"No {ticket}", delivery=f"delivery-{ticket}")
+            answer = self._closeloop.zendesk.tells_of(ticket, email, delivery=f"delivery-{ticket}")
         except httpx.TransportError as error:
             self.answers[type(error).__name__] += 1
             return False

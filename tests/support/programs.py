@@ -36,7 +36,8 @@ class Program:
 
     @property
     def pid(self) -> int | None:
-        return self._process.process.pid if self._process.process else None
+        process = self._process.process
+        return process.pid if process else None
 
     def start(self, crash_at: str = "") -> None:
         """Start and return at once; with `crash_at` it kills itself when it comes to that point."""
