@@ -14,7 +14,7 @@ from shared.bus.base import Topic
 from shared.errors import TransientError
 from shared.events.catalog import TOPICS, dead
 from shared.runtime import Check, Runtime, Service, Supervisor
-from shared.web import create_app, unavailable
+from shared.web import Lanes, create_app, unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,8 @@ class Composition:
     def app(self) -> ASGIApp:
         """The app of all services; until everything is open it answers 503, but for health and the sandbox."""
         opening = Service("composition", checks=[Check("started", self._ask_started)])
-        return Gate(create_app(self.runtime.settings, [*self.services, opening], self._lifespan), self)
+        services = [*self.services, opening]
+        return Gate(Lanes(create_app(self.runtime.settings, services, self._lifespan), services), self)
 
     @property
     def waiting_for(self) -> str:

@@ -1,13 +1,14 @@
 """What a service is given (Runtime), what it gives back (Service), and how its loops are kept running."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from shared.bus.base import Bus
 from shared.clock import Clock
@@ -54,8 +55,12 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Service:
+    """`lanes` are doors by path prefix that are served ahead of the framework, for those where it would cost more
+    than the work itself."""
+
     name: str
     routes: Sequence[BaseRoute] = ()
+    lanes: Mapping[str, ASGIApp] = field(default_factory=dict)
     loops: Sequence[Loop] = ()
     checks: Sequence[Check] = ()
     start: Callable[[], Awaitable[None]] = _nothing

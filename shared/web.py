@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.auth import AdminAuth
 from shared.errors import TransientError
@@ -87,6 +88,27 @@ def create_app(settings: Settings, services: Sequence[Service], lifespan: Any = 
     return app
 
 
+class Lanes:
+    """Serves the services' lanes, and everything else by the app."""
+
+    def __init__(self, app: ASGIApp, services: Sequence[Service]) -> None:
+        self._app = app
+        self._lanes = [lane for service in services for lane in service.lanes.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        for prefix, lane in self._lanes:
+            if scope["type"] == "http" and path.startswith(prefix):
+                return await self._drive(lane, {**scope, "lane": path[len(prefix) :]}, receive, send)
+        await self._app(scope, receive, send)
+
+    async def _drive(self, lane: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await lane(scope, receive, send)
+        except Exception as error:
+            await _on_bug(Request(scope), error)(scope, receive, send)
+
+
 def _common_routes(app: FastAPI, auth: AdminAuth, checks: Sequence[Check]) -> list[Route]:
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -140,6 +162,6 @@ async def _on_transient(_: Request, error: Exception) -> Response:
     return unavailable(str(error))
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:
+def _on_bug(request: Request, error: Exception) -> Response:
     log.error("request_failed", path=request.url.path, method=request.method, error=type(error).__name__)
     return problem(500, "An unexpected error; it was logged with the request's path.")

@@ -30,7 +30,6 @@ def build(runtime: Runtime) -> Service:
     events = Events(door, open_events(runtime.settings, runtime.policy, auth.token))
 
     routes: list[BaseRoute] = [
-        Route("/v1/webhooks/{source:path}", Webhooks(door, sources)),
         Route("/v1/events", events),
         Route("/v1/events/", events),
         *accounts.router(runtime, auth).routes,
@@ -45,6 +44,7 @@ def build(runtime: Runtime) -> Service:
     return Service(
         "ingest",
         routes=routes,
+        lanes={"/v1/webhooks/": Webhooks(door, sources)},
         loops=[
             Loop("hearing", hearing.run),
             *(Loop(f"enrichment {name}", loop.run) for name, loop in thin.items()),

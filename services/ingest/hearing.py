@@ -139,7 +139,8 @@ class Hearing:
         )
 
     def _now_of(self, source: str) -> Minute:
-        return self._minutes.setdefault((source, _minute(self._clock.now())), Minute())
+        key = source, _minute(self._clock.now())
+        return self._minutes.get(key) or self._minutes.setdefault(key, Minute())
 
     def _count(self, reasons: Counter[str], reason: str) -> None:
         short = reason[:_REASON_LENGTH]

@@ -1,6 +1,6 @@
 """POST /v1/webhooks/{source}: finds the source and hands the delivery to the front door.
 
-A plain ASGI endpoint: FastAPI costs 105 microseconds a request, the signature and the JSON 4 to 11.
+A lane ahead of FastAPI, which costs 105 microseconds a request where the signature and the JSON cost 4 to 11.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Webhooks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Vendors do not follow redirects (or turn POST into GET), so a trailing slash is taken as it is.
-        name = scope["path_params"]["source"].rstrip("/")
+        name = scope["lane"].rstrip("/")
         opened = self._sources.get(name)
         if scope["method"] != "POST":
             answer = greet(scope, name) if name in BY_NAME else self._missing(name)

@@ -13,9 +13,9 @@ from shared.clock import ManualClock
 from shared.errors import BusUnavailable
 from shared.events.envelope import Message, Record
 from shared.policy import Policy
-from shared.runtime import Runtime
+from shared.runtime import Runtime, Service
 from shared.settings import Settings
-from shared.web import create_app
+from shared.web import Lanes, create_app
 from tests.support.signing import PUBLIC_URL, WHSEC
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -58,6 +58,10 @@ def secret_of(source: str) -> str:
     return SECRETS.get(source, f"test-{source}-secret")
 
 
+def _app(settings: Settings, service: Service) -> Lanes:
+    return Lanes(create_app(settings, [service]), [service])
+
+
 @asynccontextmanager
 async def running_ingest(
     *sources: str,
@@ -77,7 +81,7 @@ async def running_ingest(
     )
     log, clock = FakeLog(), ManualClock(now)
     runtime = Runtime(settings, Policy(sources=options or {}, routing=routing or {}), clock, log)
-    transport = httpx.ASGITransport(create_app(settings, [build(runtime)]), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(_app(settings, build(runtime)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=public_url) as http:
         yield Ingest(http, log, clock, runtime)
 
