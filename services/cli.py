@@ -2,7 +2,7 @@
 
 import typer
 
-from services.commands import accounts, audit, database, dead_letters, doctor, policy, processes, secrets, upkeep
+from services.commands import accounts, audit, database, dead_letters, doctor, policy, processes, secrets, trial, upkeep
 from services.commands.terminal import ClearErrors
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command()(processes.ingest)
 app.command()(processes.scoring)
 app.command()(processes.router)
 app.command()(doctor.doctor)
+app.command("test-alert")(trial.send_alert)
 app.command()(upkeep.backup)
 app.command()(upkeep.restore)
 app.command()(upkeep.retention)

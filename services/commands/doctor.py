@@ -5,15 +5,12 @@ from contextlib import asynccontextmanager, suppress
 
 import typer
 
-from services.commands.session import open_database
 from services.commands.terminal import FAILED, out, plain, run
 from services.doctor.diagnosis import Diagnosis, Level, Patient, bad
 from services.doctor.questions import QUESTIONS
 from services.router.channels.slack import SlackChannel
 from services.router.slack.client import SlackClient
 from services.startup import Configuration, configure
-from shared.bus.connect import create_bus
-from shared.clock import SystemClock
 from shared.errors import CloseloopError
 
 _SIGNS = {Level.GOOD: "[green]ok[/]  ", Level.WARNING: "[yellow]warn[/]", Level.BAD: "[bold red]FAIL[/]"}
@@ -55,16 +52,16 @@ async def _answers(name: str, answers: AsyncIterator[Diagnosis]) -> AsyncIterato
 
 @asynccontextmanager
 async def _connected(configuration: Configuration) -> AsyncIterator[Patient]:
-    clock = SystemClock()
-    bus = create_bus(configuration.settings, clock)
+    runtime = configuration.runtime(database=True)
     slack = SlackClient(configuration.settings.slack)
     channel = SlackChannel(slack) if configuration.settings.slack.bot_token is not None else None
-    async with open_database(configuration) as database:
-        with suppress(CloseloopError):
-            # What keeps it from starting is said where the doctor asks for it.
-            await bus.start()
-        try:
-            yield Patient(configuration, database, bus, channel, clock)
-        finally:
-            await slack.close()
-            await bus.stop()
+    assert runtime.database is not None
+    with suppress(CloseloopError):
+        # What keeps it from starting is said where the doctor asks for it.
+        await runtime.bus.start()
+    try:
+        yield Patient(runtime, runtime.database, channel)
+    finally:
+        await slack.close()
+        await runtime.bus.stop()
+        await runtime.database.close()

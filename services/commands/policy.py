@@ -52,8 +52,10 @@ def summary(policy: Policy) -> list[str]:
         f"version       {policy.version}",
         f"flagged       CSAT at most {flag.csat_at_most:g}, NPS at most {flag.nps_at_most:g},"
         f" CES below {flag.ces_below:g}",
-        f"clocks        touch within {in_words(sla.touch_within)}, close-out question after {in_words(sla.close_out_after)},"
-        f" answered within {in_words(sla.close_out_within)}; calendar {sla.calendar}; {len(sla.tier)} tiers",
+        f"clocks        touch within {in_words(sla.touch_within)},"
+        f" close-out question after {in_words(sla.close_out_after)},"
+        f" answered within {in_words(sla.close_out_within)};"
+        f" calendar {sla.calendar}; {len(sla.tier)} tiers",
         f"people        support lead {routing.support_lead}, fallback owner {routing.fallback_owner}",
         f"delivery      {routing.delivery}" + (f", pilot: everything goes to {routing.pilot}" if routing.pilot else ""),
     ]

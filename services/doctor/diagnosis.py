@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.router.channels.base import Channel
-from services.startup import Configuration
-from shared.bus.base import Bus
-from shared.clock import Clock
 from shared.db.engine import Database
+from shared.runtime import Runtime
 
 
 class Level(StrEnum):
@@ -30,11 +28,9 @@ class Diagnosis:
 class Patient:
     """One installation, connected. `channel` is None without a Slack token."""
 
-    configuration: Configuration
+    runtime: Runtime
     database: Database
-    bus: Bus
     channel: Channel | None
-    clock: Clock
 
 
 Answers = AsyncIterator[Diagnosis]

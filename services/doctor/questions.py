@@ -19,7 +19,7 @@ _PAGE = 500
 
 
 async def ask_settings(patient: Patient) -> Answers:
-    settings = patient.configuration.settings
+    settings = patient.runtime.settings
     for words in warnings(settings, settings.http.host):
         yield warning(words, "see docs/operations.md")
     on = [name for name in BY_NAME if name in settings.sources and settings.sources[name].secrets()]
@@ -30,7 +30,7 @@ async def ask_settings(patient: Patient) -> Answers:
 
 
 async def ask_policy(patient: Patient) -> Answers:
-    policy = patient.configuration.policy
+    policy = patient.runtime.policy
     build_calendars(policy)
     for words in unknown_options(policy):
         yield warning(words, "check its spelling")
@@ -44,12 +44,12 @@ async def ask_database(patient: Patient) -> Answers:
 
 
 async def ask_bus(patient: Patient) -> Answers:
-    await patient.bus.ping()
+    await patient.runtime.bus.ping()
     yield good("answers")
 
 
 async def ask_dead_letters(patient: Patient) -> Answers:
-    waiting = [letter for letter in await dead_letters.list_dead(patient.bus) if letter.replayed_at is None]
+    waiting = [letter for letter in await dead_letters.list_dead(patient.runtime.bus) if letter.replayed_at is None]
     if waiting:
         yield warning(f"{len(waiting)} messages could not be handled", "closeloop dead-letters list")
     else:
@@ -58,7 +58,7 @@ async def ask_dead_letters(patient: Patient) -> Answers:
 
 async def ask_owners(patient: Patient) -> Answers:
     async with patient.database.read() as connection:
-        unreachable = await people.unreachable(connection, patient.clock.now() - _RECENTLY)
+        unreachable = await people.unreachable(connection, patient.runtime.clock.now() - _RECENTLY)
         ownerless = 0
         last = ""
         while page := await accounts.list_accounts(connection, _PAGE, last):
@@ -86,7 +86,7 @@ async def ask_domains(patient: Patient) -> Answers:
 
 
 async def ask_invariants(patient: Patient) -> Answers:
-    question = invariants.Question(patient.clock.now(), patient.configuration.policy)
+    question = invariants.Question(patient.runtime.clock.now(), patient.runtime.policy)
     async with patient.database.read() as connection:
         findings = await invariants.check(connection, question)
     for finding in findings:
@@ -103,8 +103,9 @@ QUESTIONS: tuple[tuple[str, Ask], ...] = (
     ("event log", ask_bus),
     ("dead letters", ask_dead_letters),
     ("Slack", slack.ask_slack),
-    ("Slack buttons", slack.ask_callbacks),
-    ("people", slack.ask_people_of_policy),
+    ("Slack buttons", slack.ask_buttons),
+    ("people", slack.ask_people),
+    ("clock", slack.ask_clock),
     ("owners", ask_owners),
     ("domains", ask_domains),
     ("invariants", ask_invariants),

@@ -22,6 +22,7 @@ from tests.support.processes import CHECKOUT, Unavailable, guarded_directory
 
 RESULTS = CHECKOUT / "var/bench.json"
 console = Console(highlight=False, soft_wrap=True)
+wide = Console(highlight=False, width=180)
 
 
 class Servers:
@@ -65,7 +66,7 @@ def show(found: dict[str, Sequence[Figure]]) -> None:
     for name, figures in found.items():
         for figure in figures:
             table.add_row(name, figure.what, _value(figure), _ratio(figure), figure.baseline, *_target(figure))
-    console.print(table)
+    wide.print(table)
 
 
 def _value(figure: Figure) -> str:

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import psutil
 
 from shared.bus.base import Topic
 from shared.bus.connect import create_bus
@@ -33,6 +36,17 @@ WARM_UP_SECONDS = 1.0
 PARTITIONS = 6
 
 
+@dataclass(frozen=True)
+class Server:
+    base: str
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """What it has used of the processors; unlike rates, hardly changed by what else the machine does."""
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
+
+
 async def run(setting: Setting) -> list[Figure]:
     bootstrap = setting.kafka()
     await _make_topic(bootstrap)
@@ -47,11 +61,12 @@ async def run(setting: Setting) -> list[Figure]:
         ours = stack.enter_context(CloseloopProcess(setting.home / "ingest", "ingest", settings=settings))
         bare = stack.enter_context(_bare(bootstrap, setting.home))
         generator = stack.enter_context(_generator())
-        bases = {"ours": ours.base, "bare": bare}
-        await _rounds(1, WARM_UP_SECONDS, bases, generator, prepared)
-        results = await _rounds(setting.rounds, SECONDS, bases, generator, prepared)
+        servers = {"ours": Server(ours.base, ours.pid), "bare": bare}
+        await _rounds(1, WARM_UP_SECONDS, servers, generator, prepared)
+        results = await _rounds(setting.rounds, SECONDS, servers, generator, prepared)
         resident = ours.resident_megabytes()
     rates = {name: [one["per_second"] for one in found] for name, found in results.items()}
+    costs = {name: [one["cpu_us"] for one in found] for name, found in results.items()}
     return [
         Figure("a bare FastAPI route", statistics.median(rates["bare"]), "/s", note=_latency(results["bare"])),
         Figure(
@@ -63,25 +78,35 @@ async def run(setting: Setting) -> list[Figure]:
             least=1.2,
             note=_latency(results["ours"]),
         ),
+        Figure("a bare FastAPI route, processor", statistics.median(costs["bare"]), "us each"),
+        Figure(
+            "ingest, processor",
+            statistics.median(costs["ours"]),
+            "us each",
+            baseline="the bare route",
+            ratio=median_ratio(costs["ours"], costs["bare"]),
+        ),
         Figure("ingest, resident", resident, "MB", most=200),
     ]
 
 
 async def _rounds(
-    rounds: int, seconds: float, bases: dict[str, str], generator: "subprocess.Popen[str]", prepared: Path
+    rounds: int, seconds: float, servers: "dict[str, Server]", generator: "subprocess.Popen[str]", prepared: Path
 ) -> dict[str, list[dict[str, Any]]]:
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in bases}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in servers}
 
-    def contestant(name: str, base: str) -> Callable[[], Awaitable[float]]:
+    def contestant(name: str, server: Server) -> Callable[[], Awaitable[float]]:
         async def once() -> float:
-            result = await asyncio.to_thread(_drive, generator, base, prepared, seconds)
+            before = server.processor_seconds()
+            result = await asyncio.to_thread(_drive, generator, server.base, prepared, seconds)
+            result["cpu_us"] = (server.processor_seconds() - before) / result["count"] * 1e6
             assert not result["wrong"], f"{name}: {result['wrong']} webhooks got another answer than 202"
             results[name].append(result)
             return float(result["per_second"])
 
         return once
 
-    await interleaved(rounds, {name: contestant(name, base) for name, base in bases.items()})
+    await interleaved(rounds, {name: contestant(name, server) for name, server in servers.items()})
     return results
 
 
@@ -152,14 +177,14 @@ async def _make_topic(bootstrap: str) -> None:
 
 
 @contextmanager
-def _bare(bootstrap: str, home: Path) -> Iterator[str]:
+def _bare(bootstrap: str, home: Path) -> Iterator[Server]:
     port = free_port()
     environment = os.environ | {"BARE_SECRET": SECRET, "BARE_KAFKA": bootstrap, "PYTHONPATH": str(CHECKOUT)}
     command = [sys.executable, "-m", "tests.benchmarks.bare_ingest", str(port)]
     process = subprocess.Popen(command, env=environment, cwd=home)
     try:
         eventually(lambda: accepts_tcp(port), what="the bare route accepts")
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.kill()
         process.wait()

@@ -15,7 +15,7 @@ import psutil
 from tests.support.processes import CHECKOUT, NotReady, tail
 
 _UP = re.compile(r"is up on (http://\S+:\d+)")
-_START_SECONDS = 60
+_START_SECONDS = 120
 _STOP_SECONDS = 30
 
 

@@ -13,10 +13,12 @@ from typer.main import get_command
 from services import accounts_file
 from services.cli import app
 from services.commands.accounts import check
-from services.doctor.slack import IN_CHANNELS, IN_GROUPS, NEEDED
+from services.router.slack.preflight import slack_problems
+from services.slack_sandbox.app import SandboxConfig, create_app
 from services.startup import Configuration
 from shared.policy import Policy, parse_policy
 from shared.settings import PREFIX, Settings, SourceSettings
+from tests.support.slack_sandbox import serving
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
@@ -80,11 +82,18 @@ def test_the_example_accounts_can_be_imported(name: str) -> None:
     assert set(accounts_file.COLUMNS) <= set((DEPLOY / name).read_text().partition("\n")[0].split(","))
 
 
-def test_the_slack_manifest_asks_for_every_scope_the_doctor_needs() -> None:
+@pytest.mark.parametrize("delivery", ["dm", "group_dm", "channel:C0FEEDBACK"])
+async def test_an_app_made_from_the_manifest_has_the_scopes_that_delivery_needs(delivery: str) -> None:
     manifest = yaml.safe_load((DEPLOY / "slack-manifest.yaml").read_text())
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) >= NEEDED | IN_CHANNELS | IN_GROUPS
     assert manifest["features"]["app_home"]["messages_tab_enabled"] is True
     assert manifest["settings"]["interactivity"]["is_enabled"] is True
+    config = SandboxConfig(scopes=manifest["oauth_config"]["scopes"]["bot"])
+    async with serving(create_app(config)) as base:
+        slack = {"bot_token": config.bot_token, "signing_secret": "s", "api_url": f"{base}/api/"}
+        settings = Settings.model_validate({"slack": slack})
+        policy = Policy.model_validate({"routing": {"delivery": delivery}})
+        runtime = Configuration(settings, policy).runtime(database=False)
+        assert await slack_problems(runtime) == []
 
 
 def test_the_image_installs_the_locked_packages_and_nothing_for_development() -> None:

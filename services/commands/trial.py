@@ -1,0 +1,18 @@
+"""`closeloop test-alert`: one harmless card to one person, before real people are alerted."""
+
+from typing import Annotated
+
+import typer
+
+from services.commands.terminal import out, plain, run
+from services.router.slack.preflight import send_test_alert
+from services.startup import configure
+
+
+def send_alert(to: Annotated[str, typer.Option("--to", help="E-mail of the person.")]) -> None:
+    """Send one harmless card to one person, by the settings there are."""
+    out.print(plain(run(_send(to))))
+
+
+async def _send(to: str) -> str:
+    return await send_test_alert(configure().runtime(database=False), to)
