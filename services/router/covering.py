@@ -68,17 +68,17 @@ class Covering:
         self._clock = clock
         self._wake = wake
 
-    async def enter(self, absence: Absence) -> Entered:
-        """Enter an absence and move the cases at once where it has begun. The same again changes nothing.
-        Raises InvalidCommand."""
+    async def enter(self, absence: Absence, at_once: bool = True) -> Entered:
+        """Enter an absence and move the cases where it has begun: at once, else within seconds by the loop. The same
+        again changes nothing. Raises InvalidCommand."""
         now = self._clock.now()
         cover = _checked(absence, now)
         record = Record(cover, absence.source, absence.reason.strip(), absence.created_by)
         async with self._database.transaction() as tx:
             known = await covers.same(tx, cover)
             if known is None:
-                await covers.add(tx, record, cover.next_look(now))
-                moved = await self._follow(tx, cover.person, now)
+                await covers.add(tx, record, cover.next_look(now) if at_once else max(now, cover.starts_at))
+                moved = await self._follow(tx, cover.person, now) if at_once else 0
             stand_in = (await self._cases.reach(tx, max(now, cover.starts_at))).absences.of(cover.person)
         self._wake()
         words = stand_in.words if stand_in is not None else "the absence is over"
@@ -98,12 +98,13 @@ class Covering:
         self._wake()
         return moved
 
-    async def back(self, person: str, actor: str) -> tuple[int, int]:
-        """End every absence of a person that has begun; returns how many, and how many cases changed hands."""
+    async def back(self, person: str, actor: str, at_once: bool = True) -> tuple[int, int]:
+        """End every absence of a person that has begun; returns how many, and how many cases changed hands (none yet
+        where the loop is left to it)."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
             begun = [cover for cover in await covers.holding(tx, now) if cover.person == person]
-            moved = [await self._end(tx, cover, actor, now) for cover in begun]
+            moved = [await self._end(tx, cover, actor, now, at_once) for cover in begun]
         self._wake()
         return len(begun), sum(moved)
 
@@ -130,12 +131,12 @@ class Covering:
             if cover is None:
                 return changed
 
-    async def _end(self, tx: AsyncConnection, cover: Cover, actor: str, now: datetime) -> int:
+    async def _end(self, tx: AsyncConnection, cover: Cover, actor: str, now: datetime, at_once: bool = True) -> int:
         if cover.over_at is not None and cover.over_at <= now:
             return 0
         ended = replace(cover, ended_at=now)
-        await covers.end(tx, cover.id, actor, now, ended.next_look(now))
-        return await self._follow(tx, cover.person, now)
+        await covers.end(tx, cover.id, actor, now, ended.next_look(now) if at_once else now)
+        return await self._follow(tx, cover.person, now) if at_once else 0
 
     async def _follow(self, tx: AsyncConnection, person: str, now: datetime) -> int:
         """Give every open case this person's coming or going concerns to whom it belongs now."""

@@ -44,6 +44,7 @@ class RouterBench:
         self.intake = Intake(database, self.cases, policy, self.clock, self._wake)
         self.directory = Directory(database, self.cases, self.intake, policy, self.clock, self._wake)
         self.sweeper = Sweeper(database, self.cases, self.intake, self.clock, self._wake)
+        self._absences = False
         self.covering = Covering(database, self.cases, policy, self.clock, self._wake)
 
     @classmethod
@@ -135,6 +136,7 @@ class RouterBench:
         self, person: str, cover: str | None, starts_in: timedelta = timedelta(0), days: float | None = 5, **facts: Any
     ) -> Entered:
         """Somebody is away from then for so many days (None: until they are back)."""
+        self._absences = True
         starts_at = self.clock.now() + starts_in
         ends_at = starts_at + timedelta(days=days) if days is not None else None
         given: dict[str, Any] = {"source": "api", "created_by": person, **facts}
@@ -147,7 +149,8 @@ class RouterBench:
         while self.clock.now() < until:
             self.clock.advance(min(step or span, until - self.clock.now()))
             await self.sweeper.sweep()
-            await self.covering.sweep()
+            if self._absences:
+                await self.covering.sweep()
 
     async def case(self, case_id: str) -> CaseView:
         async with self.database.read() as connection:

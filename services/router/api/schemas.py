@@ -80,6 +80,7 @@ class CaseOut(BaseModel):
     account_name: str
     owner: str
     owner_reason: str
+    covers_for: str | None = Field(description="The absent person for whom the owner covers.")
     support_lead: str | None
     opened_at: datetime
     touch_due_at: datetime | None

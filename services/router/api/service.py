@@ -8,9 +8,11 @@ from starlette.routing import BaseRoute
 from services.router.api.accounts import account_router
 from services.router.api.audit import audit_router
 from services.router.api.cases import case_router
+from services.router.api.covers import cover_router
 from services.router.api.doors import caller_of
 from services.router.api.sla import sla_router
 from services.router.cases import Cases
+from services.router.covering import Covering
 from services.router.sessions import Sessions
 from shared.runtime import Runtime
 
@@ -26,6 +28,7 @@ def routes(
     routers: Sequence[APIRouter] = (
         case_router(database, cases, clock, wake, who_calls),
         account_router(database, runtime.bus, clock, who_calls),
+        cover_router(database, Covering(database, cases, runtime.policy, clock, wake), clock, who_calls),
         sla_router(database, clock, runtime.policy.sla.target, who_calls),
         audit_router(database, clock, runtime.policy, who_calls),
     )

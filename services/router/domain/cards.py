@@ -170,7 +170,9 @@ def _late(response: ResponseView) -> tuple[Line, ...]:
 
 def _fields(view: CaseView, response: ResponseView | None) -> tuple[Field, ...]:
     case = view.case
-    owner: Line = (Person(case.owner),) if "fallback" not in case.owner_reason else (Person(case.owner), " (fallback)")
+    fallback = " (fallback)" if "fallback" in case.owner_reason else ""
+    covering = f" covers for {history.name_of(case.covers_for)}" if case.covers_for else ""
+    owner: Line = (Person(case.owner), *((fallback + covering,) if fallback or covering else ()))
     fields = [Field("Owner", owner), Field("First touch due", _due(case))]
     if response is not None:
         fields.insert(0, Field("Contact", (contact(response),)))

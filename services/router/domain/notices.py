@@ -50,7 +50,11 @@ def obsolete(kind: NoticeKind, view: CaseView) -> bool:
 
 
 def why(notice: Notice, view: CaseView) -> str:
-    """Why this person is told, in words."""
+    """Why this person is told, in words. Somebody who had the case before watches it."""
+    case = view.case
+    if notice.role == "owner" and notice.recipient not in (case.owner, case.support_lead):
+        away = case.covers_for == notice.recipient
+        return f"you watch it while {case.owner} covers for you" if away else f"you had it before {case.owner}"
     given = notice.data.get("why")
     if given:
         return str(given)

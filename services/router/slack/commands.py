@@ -11,6 +11,7 @@ import structlog
 from services.router.domain.case import ENDED
 from services.router.domain.view import CaseView
 from services.router.slack import lists, mrkdwn
+from services.router.slack.absences import AwayDesk
 from services.router.slack.actors import Actors, NotAllowed
 from services.router.slack.blocks import Rendered
 from services.router.slack.client import SlackClient
@@ -38,6 +39,7 @@ class Commands:
     client: SlackClient
     actors: Actors
     case_base: str | None
+    desk: AwayDesk
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -75,6 +77,11 @@ class Commands:
             return await self._one(text.upper())
         if word == "team":
             return await self._list("Open cases", None)
+        verb, _, rest = text.partition(" ")
+        if verb.lower() == "away":
+            return Rendered(mrkdwn.escape(await self.desk.away(author, rest)), [])
+        if word == "back":
+            return Rendered(mrkdwn.escape(await self.desk.back(author)), [])
         if word in ("", "mine"):
             return await self._list("Your open cases", author.email)
         return Rendered(f"Not understood.\n{lists.HELP}", [])

@@ -17,6 +17,7 @@ HELP = (
     "`/loops` or `/loops mine`: your open cases\n"
     "`/loops team`: all open cases, the most urgent first\n"
     "`/loops L-…`: one case with its buttons\n"
+    "`/loops away until Friday cover @ana`: your cases go to somebody else; `/loops back`: they come back\n"
     "`/loops help`: this"
 )
 

@@ -6,7 +6,9 @@ from starlette.routing import Route
 
 from services.router.cases import Cases
 from services.router.channels.slack import SlackChannel
+from services.router.covering import Covering
 from services.router.delivery import Delivery
+from services.router.slack.absences import AwayDesk
 from services.router.slack.actors import Actors
 from services.router.slack.clicks import Clicks
 from services.router.slack.client import SlackClient
@@ -33,7 +35,9 @@ class SlackService:
         actors = Actors(self.client, database, clock)
         self._replies = Replies(self.client)
         self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake)
-        self.commands = Commands(database, clock, self.client, actors, runtime.settings.http.public_url)
+        covering = Covering(database, cases, runtime.policy, clock, wake.set)
+        desk = AwayDesk(covering, actors, SlackChannel(self.client), clock)
+        self.commands = Commands(database, clock, self.client, actors, runtime.settings.http.public_url, desk)
         self.delivery = Delivery(runtime, database, cases, SlackChannel(self.client), wake)
         self._endpoints = Endpoints(settings, clock, self.clicks, self.commands)
 
