@@ -53,6 +53,7 @@ class Producer:
         self._replacing = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
         self._silent: dict[Partition, float] = {}
+        self._counts: dict[str, int] = {}
         self._waiting: dict[asyncio.Future[object], float] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -64,7 +65,7 @@ class Producer:
 
     async def start(self) -> None:
         self._kafka = await self._connected()
-        self._watching = asyncio.create_task(self._give_up_on_the_late())
+        self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
         if self._watching is not None:
@@ -80,35 +81,34 @@ class Producer:
         """Return when all are acknowledged. Raises BusUnavailable when `patience` is over."""
         if self._broken:
             await self._replace()
-        places: list[tuple[Partition, Record]] = []
+        places: list[tuple[int, Record]] = []
         for record in records:
             check_size(record)
-            number = partition_of(record.key, await self._partitions(record.topic))
-            places.append((Partition(record.topic, number), record))
-        self._refuse_silent(places)
+            count = self._counts.get(record.topic) or await self._count(record.topic)
+            places.append((partition_of(record.key, count), record))
+        if self._silent:
+            self._refuse_silent(places)
         try:
             await (self._send_few(places) if len(places) <= _FEW else self._send_many(places))
         except TimeoutError as error:
-            now = asyncio.get_running_loop().time()
-            self._silent |= dict.fromkeys((partition for partition, _ in places), now)
+            self._silent |= dict.fromkeys(_partitions(places), asyncio.get_running_loop().time())
             raise unavailable(error) from error
         except (KafkaError, OSError) as error:
             self._broken = self._broken or not isinstance(error, _NOT_THE_PRODUCERS_FAULT)
             raise unavailable(error) from error
         if self._silent:
-            for partition, _ in places:
+            for partition in _partitions(places):
                 self._silent.pop(partition, None)
 
-    async def _send_few(self, places: Sequence[tuple[Partition, Record]]) -> None:
-        kafka, at_ms = self.kafka, int(self._clock.now().timestamp() * 1000)
+    async def _send_few(self, places: Sequence[tuple[int, Record]]) -> None:
+        send, at_ms = self.kafka.send, int(self._clock.now().timestamp() * 1000)
         sent = [
-            await kafka.send(
-                record.topic, record.value, record.key, partition.number, at_ms, headers=list(record.headers)
-            )
-            for partition, record in places
+            await send(record.topic, record.value, record.key, number, at_ms, list(record.headers))
+            for number, record in places
         ]
         deadline = asyncio.get_running_loop().time() + self._patience
-        self._waiting.update(dict.fromkeys(sent, deadline))
+        for arrival in sent:
+            self._waiting[arrival] = deadline
         try:
             if len(sent) == 1:
                 await sent[0]
@@ -118,11 +118,11 @@ class Producer:
             for arrival in sent:
                 del self._waiting[arrival]
 
-    async def _send_many(self, places: Sequence[tuple[Partition, Record]]) -> None:
+    async def _send_many(self, places: Sequence[tuple[int, Record]]) -> None:
         at_ms = int(self._clock.now().timestamp() * 1000)
         by_partition: defaultdict[Partition, list[Record]] = defaultdict(list)
-        for partition, record in places:
-            by_partition[partition].append(record)
+        for number, record in places:
+            by_partition[Partition(record.topic, number)].append(record)
         async with asyncio.timeout(self._patience):
             await _all([asyncio.ensure_future(self._send_in_turn(p, r, at_ms)) for p, r in by_partition.items()])
 
@@ -138,28 +138,27 @@ class Producer:
         sent.append(await self.kafka.send_batch(batch, partition.topic, partition=partition.number))
         await _all(sent)
 
-    async def _give_up_on_the_late(self) -> None:
-        # One timer for all: a timer for each record costs as much as sending it.
+    async def _watch(self) -> None:
+        # One timer for all that wait: a timer for each record costs as much as sending it.
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._patience / 10)
+            self._counts.clear()  # an administrator may have added partitions
             for arrival, deadline in list(self._waiting.items()):
                 if deadline > loop.time():
                     break
                 if not arrival.done():
                     arrival.set_exception(TimeoutError())
 
-    def _refuse_silent(self, places: Sequence[tuple[Partition, Record]]) -> None:
-        if not self._silent:
-            return
+    def _refuse_silent(self, places: Sequence[tuple[int, Record]]) -> None:
         now = asyncio.get_running_loop().time()
-        for partition, _ in places:
-            since = self._silent.get(partition)
-            if since is not None and now - since < _ASK_AGAIN_SECONDS:
+        asked = [partition for partition in _partitions(places) if partition in self._silent]
+        for partition in asked:
+            if now - self._silent[partition] < _ASK_AGAIN_SECONDS:
                 raise BusUnavailable(f"Kafka has not answered for {partition.topic}")
-        self._silent |= dict.fromkeys((partition for partition, _ in places if partition in self._silent), now)
+        self._silent |= dict.fromkeys(asked, now)
 
-    async def _partitions(self, topic: str) -> int:
+    async def _count(self, topic: str) -> int:
         known = self.kafka.client.cluster.partitions_for_topic(topic)
         if known is None:
             # Asked without naming the topic, since naming one can create it.
@@ -168,6 +167,7 @@ class Producer:
                 if not cluster.partitions_for_topic(topic):
                     raise ConfigurationError(f"topic {topic} does not exist: create it with ensure_topics()")
                 known = await self.kafka.partitions_for(topic)
+        self._counts[topic] = len(known)
         return len(known)
 
     async def _replace(self) -> None:
@@ -191,6 +191,10 @@ class Producer:
             await _close(kafka)
             raise
         return kafka
+
+
+def _partitions(places: Sequence[tuple[int, Record]]) -> set[Partition]:
+    return {Partition(record.topic, number) for number, record in places}
 
 
 async def _all(sent: Sequence["asyncio.Future[object]"]) -> None:

@@ -46,7 +46,7 @@ class Connection:
         await asyncio.gather(*self._deliveries, return_exceptions=True)
         self.closed = True
 
-    async def send(self, topic: str, value: bytes, *place: Any, headers: list[Any]) -> "asyncio.Future[object]":
+    async def send(self, topic: str, value: bytes, *rest: Any) -> "asyncio.Future[object]":
         arrival: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._deliveries.append(asyncio.create_task(self._deliver(value, arrival)))
         return arrival
