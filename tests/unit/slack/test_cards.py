@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.router.domain.case import Severity, Status
@@ -93,6 +93,7 @@ def test_every_notice_in_every_state_is_within_the_limits(kind: NoticeKind, stat
     assert all(block["block_id"].startswith("c:L-TEST:7:") for block in card.blocks)
 
 
+@settings(deadline=None)
 @given(text=HOSTILE, other=HOSTILE, kind=st.sampled_from(NoticeKind))
 def test_no_customer_text_breaks_a_card_or_pings_anybody(text: str, other: str, kind: NoticeKind) -> None:
     answer = response(
@@ -117,6 +118,7 @@ def test_no_customer_text_breaks_a_card_or_pings_anybody(text: str, other: str, 
         assert all(url.startswith(("<https://desk.example/", f"<{URL}")) for url in re.findall(r"<https?:[^|>]*", said))
 
 
+@settings(deadline=None)
 @given(text=HOSTILE)
 def test_a_ticket_address_that_is_none_is_no_link(text: str) -> None:
     card = drawn(NoticeKind.CARD, view(responses=(response(ticket_url=text),)))
@@ -144,10 +146,10 @@ def test_a_missing_comment_is_said() -> None:
         (
             {"raw_score": "bad", "normalised_score": 1,
              "raw_scale": {"type": "ordinal", "values": ["bad", "good"], "maps_to": [1, 5]}},
-            "CSAT bad (two-step scale: bad or good)",
+            "CSAT bad (1 of 5; two-step scale: bad or good)",
         ),
         ({"raw_score": 0, "normalised_score": 1, "raw_scale": {"min": 0, "max": 2}}, "answered 0 on 0 to 2"),
-        ({"raw_score": 0, "normalised_score": 1, "raw_scale": {"min": 0, "max": 1}}, "two-step scale 0 to 1"),
+        ({"raw_score": 0, "normalised_score": 1, "raw_scale": {"min": 0, "max": 1}}, "on the two-step scale 0 to 1"),
     ],
 )  # fmt: skip
 def test_a_score_is_shown_with_its_scale(facts: dict[str, Any], words: str) -> None:
