@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 FALLBACK = "fallback"
+LEAD = "support_lead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,12 @@ class Promise:
     @property
     def ended(self) -> bool:
         return self.status in ("closed", "dismissed")
+
+    @property
+    def origin(self) -> str:
+        """The case whose journal started the clock: `L-ABC:3` was started by entry 3 of L-ABC. It is another one
+        after a merge, and that is where the alert was seen."""
+        return self.clock_id.rpartition(":")[0] or self.case_id
 
 
 def seen_by_all(owner_side: datetime | None, lead_side: datetime | None) -> datetime | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.router.audit.promise import Promise, seen_by_all
+from services.router.audit.promise import LEAD, Promise, seen_by_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ def recompute(entries: Iterable[JournalEntry]) -> list[Promise]:
     for case_id in sorted(journals, key=lambda case_id: _merged_at(journals[case_id])):
         for entry in journals[case_id]:
             _read(cases, entry)
-    promises = [_told(case, clock) for case in cases.values() for clock in case.clocks.values()]
+    promises = [
+        _told(case, clock, cases[clock.origin]) for case in list(cases.values()) for clock in case.clocks.values()
+    ]
     return sorted(promises, key=lambda promise: (promise.started_at, promise.clock_id))
 
 
@@ -64,15 +66,15 @@ def _read(cases: dict[str, _History], entry: JournalEntry) -> None:
         source, target = cases[entry.case_id], cases[entry.data["into"]]
         for clock in source.clocks.values():
             target.clocks[clock.clock_id] = replace(clock, case_id=entry.data["into"], opens=False)
-        target.alerts += source.alerts
-        del cases[entry.case_id]
+        source.clocks.clear()
     elif entry.type in _READERS:
         _READERS[entry.type](cases[entry.case_id], entry)
 
 
-def _told(case: _History, clock: Promise) -> Promise:
-    owner_side = [at for role, since, at in case.alerts if since == clock.started_at and role != "support_lead"]
-    lead_side = [at for role, since, at in case.alerts if since == clock.started_at and role == "support_lead"]
+def _told(case: _History, clock: Promise, origin: _History) -> Promise:
+    """The promise as its case stands now; its alert was seen where its clock was started."""
+    owner_side = [at for role, since, at in origin.alerts if since == clock.started_at and role != LEAD]
+    lead_side = [at for role, since, at in origin.alerts if since == clock.started_at and role == LEAD]
     return replace(
         clock,
         status=case.status,

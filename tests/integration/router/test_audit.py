@@ -5,6 +5,7 @@ import random
 import tempfile
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -106,8 +107,11 @@ class Life:
         if not cases:
             return
         view = self._choices.choice(cases)
+        command = self._command(view.case.version)
+        if isinstance(command, commands.Reopen) and view.case.account_id is None:
+            return
         try:
-            await self._router.does(view.case.id, self._command(view.case.version))
+            await self._router.does(view.case.id, command)
         except (Refused, InvalidCommand):
             return
 
@@ -319,19 +323,18 @@ async def test_a_round_leaves_gauges_and_a_heartbeat(router: RouterBench) -> Non
     assert {"audit", "audit.patrol"} <= set(beats)
 
 
-async def test_reading_figures_goes_by_the_index_on_when_promises_start(router: RouterBench) -> None:
-    """Nothing is O(history): a week's figures read the week's rows."""
-    if not router.database.is_sqlite:
-        pytest.skip("the plan's words are SQLite's")
-    seen: list[str] = []
+async def test_reading_figures_goes_by_the_index_on_when_promises_start(tmp_path: Path) -> None:
+    """Nothing is O(history): a week's figures read the week's rows. (The words of a plan are SQLite's here.)"""
+    router = await RouterBench.create(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db")
+    statements: list[str] = []
     async with router.database.read() as connection:
         raw = (await connection.get_raw_connection()).driver_connection
+        await raw.set_trace_callback(statements.append)
         within = window(PeriodKind.WEEK, None, None, router.clock.now())
-
-        await raw.set_trace_callback(seen.append)
         _ = [promise async for promise in read_promises(connection, within)]
         await raw.set_trace_callback(None)
-        query = next(sql for sql in seen if "touch_clocks" in sql)
+        query = next(statement for statement in statements if "touch_clocks" in statement)
         plan = [row[3] for row in (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")).all()]
+    await router.close()
     assert any("ix_touch_clocks_started_at" in step for step in plan), plan
     assert not any(step.startswith("SCAN") for step in plan), plan

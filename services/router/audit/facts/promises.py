@@ -10,11 +10,10 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.audit.periods import Window
-from services.router.audit.promise import Promise, seen_by_all
+from services.router.audit.promise import LEAD, Promise, seen_by_all
 from services.router.tables import cases, journal, notices, responses, touch_clocks
 
 _AT_A_TIME = 1000
-LEAD = "support_lead"
 
 
 async def read_promises(
@@ -46,7 +45,7 @@ async def promises_of_cases(connection: AsyncConnection, case_ids: list[str]) ->
 
 async def _with_alerts_of_merged(connection: AsyncConnection, promises: list[Promise]) -> list[Promise]:
     """A promise that came here with a merged case was alerted there."""
-    origins = sorted({origin_of(promise.clock_id) for promise in promises if _moved(promise.clock_id, promise.case_id)})
+    origins = sorted({promise.origin for promise in promises if promise.origin != promise.case_id})
     if not origins:
         return promises
     seen = select(notices.c.case_id, notices.c.since, notices.c.role, func.min(notices.c.sent_at).label("at")).where(
@@ -58,11 +57,12 @@ async def _with_alerts_of_merged(connection: AsyncConnection, promises: list[Pro
         sides = alerts.setdefault((row.case_id, row.since), {})
         lead_side = row.role == LEAD
         sides[lead_side] = min(row.at, sides.get(lead_side, row.at))
-    return [_alerted_by(promise, alerts.get((origin_of(promise.clock_id), promise.started_at))) for promise in promises]
+    return [promise if promise.origin == promise.case_id else _seen_there(promise, alerts) for promise in promises]
 
 
-def _alerted_by(promise: Promise, sides: dict[bool, datetime] | None) -> Promise:
-    return replace(promise, alerted_at=max(sides.values())) if sides else promise
+def _seen_there(promise: Promise, alerts: dict[tuple[str, datetime], dict[bool, datetime]]) -> Promise:
+    sides = alerts.get((promise.origin, promise.started_at), {})
+    return replace(promise, alerted_at=max(sides.values(), default=None), opens=False)
 
 
 def _query(with_tier: bool) -> Select[Any]:
@@ -128,7 +128,7 @@ def _promise(row: Any) -> Promise:
         cause=row.cause,
         started_at=row.started_at,
         due_at=row.due_at,
-        opens=row.joined_version == 1 and not _moved(row.id, row.case_id),
+        opens=row.joined_version == 1,
         status=row.status,
         severity=row.severity,
         owner=row.owner,
@@ -150,12 +150,3 @@ def _promise(row: Any) -> Promise:
 
 def _group(opened: bytes | None) -> dict[str, Any]:
     return (json.loads(opened).get("group") or {}) if opened else {}
-
-
-def origin_of(clock_id: str) -> str:
-    """The case whose journal started the clock: `L-ABC:3` was started by entry 3 of L-ABC."""
-    return clock_id.rpartition(":")[0]
-
-
-def _moved(clock_id: str, case_id: str) -> bool:
-    return origin_of(clock_id) not in ("", case_id)
