@@ -2,7 +2,20 @@
 
 import typer
 
-from services.commands import accounts, audit, database, dead_letters, doctor, policy, processes, secrets, trial, upkeep
+from services.commands import (
+    accounts,
+    audit,
+    covers,
+    database,
+    dead_letters,
+    doctor,
+    policy,
+    processes,
+    secrets,
+    sources,
+    trial,
+    upkeep,
+)
 from services.commands.terminal import ClearErrors
 
 app = typer.Typer(
@@ -25,7 +38,9 @@ app.command()(upkeep.restore)
 app.command()(upkeep.retention)
 app.add_typer(database.app, name="db")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(covers.app, name="covers")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(sources.app, name="sources")

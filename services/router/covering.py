@@ -72,7 +72,7 @@ class Covering:
         """Enter an absence and move the cases where it has begun: at once, else within seconds by the loop. The same
         again changes nothing. Raises InvalidCommand."""
         now = self._clock.now()
-        cover = _checked(absence, now)
+        cover = checked(absence, now)
         record = Record(cover, absence.source, absence.reason.strip(), absence.created_by)
         async with self._database.transaction() as tx:
             known = await covers.same(tx, cover)
@@ -181,7 +181,8 @@ def _welcome(choice: owners.Choice, case: Case) -> owners.Choice:
     return owners.Choice(choice.email, choice.role, f"back from absence, {choice.reason}")
 
 
-def _checked(absence: Absence, now: datetime) -> Cover:
+def checked(absence: Absence, now: datetime) -> Cover:
+    """The cover that is asked for. Raises InvalidCommand naming the field that cannot be right."""
     person = _email(absence.person, "person")
     cover = _email(absence.cover, "cover") if absence.cover else None
     if cover == person:
