@@ -11,6 +11,7 @@ from services.router.api.cases import case_router
 from services.router.api.covers import cover_router
 from services.router.api.doors import caller_of
 from services.router.api.sla import sla_router
+from services.router.api.sources import source_router
 from services.router.cases import Cases
 from services.router.covering import Covering
 from services.router.sessions import Sessions
@@ -31,5 +32,6 @@ def routes(
         cover_router(database, Covering(database, cases, runtime.policy, clock, wake), clock, who_calls),
         sla_router(database, clock, runtime.policy.sla.target, who_calls),
         audit_router(database, clock, runtime.policy, who_calls),
+        source_router(database, clock, who_calls),
     )
     return [route for router in routers for route in router.routes]

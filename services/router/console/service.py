@@ -13,6 +13,7 @@ from services.router.console.health_page import HealthPage
 from services.router.console.pages import STATIC, Pages
 from services.router.console.sign_in import SignIn
 from services.router.console.sla_page import SlaPage
+from services.router.console.sources_page import SourcesPage
 from services.router.sessions import Sessions
 from shared.runtime import Runtime
 
@@ -44,5 +45,6 @@ def routes(
         Route("/sla/cases", own(sla.cases), methods=["GET"]),
         Route("/accounts", own(accounts.known), methods=["GET"]),
         Route("/accounts/unmatched", own(accounts.unmatched), methods=["GET"]),
+        Route("/sources", own(SourcesPage(runtime, pages, database).show), methods=["GET"]),
         Route("/health", own(health.show), methods=["GET"]),
     ]

@@ -1,0 +1,146 @@
+"""`closeloop sources`: how every source is, how to connect one, and what a body would become."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from migrations import schema
+from services.commands.session import open_database
+from services.commands.terminal import FAILED, out, plain, run
+from services.ingest.guides import GUIDES
+from services.ingest.sources import BY_NAME
+from services.ingest.switchboard import secret_setting
+from services.ingest.trial import Tried, try_body
+from services.ingest.vendors import BY_NAME as VENDORS_BY_NAME
+from services.ingest.vendors.client import token_setting
+from services.router.domain import spans
+from services.router.domain.source_health import ALARMS
+from services.router.store.source_views import SourceView, overview
+from services.startup import Configuration, configure
+from shared.clock import SystemClock
+from shared.errors import ConfigurationError
+
+app = typer.Typer(help="Webhook sources: how they are, how to connect one, what a body becomes.")
+
+Source = Annotated[str, typer.Argument(help="A source such as zendesk.")]
+_LOCAL = "https://<public address>"
+
+
+@app.callback(invoke_without_command=True)
+def list_sources(context: typer.Context) -> None:
+    """How every source is, with the counts of the last 24 hours. Status 1 when one needs somebody."""
+    if context.invoked_subcommand is not None:
+        return
+    views = run(_views(configure()))
+    if not views:
+        out.print("No source was heard yet. Connect one: closeloop sources setup zendesk")
+        return
+    out.print(_table(views))
+    alarms = [view for view in views if view.state in {state.value for state in ALARMS}]
+    for view in alarms:
+        out.print(f"\n[bold red]{view.source}: {view.state}[/]  {plain(view.words)}")
+    if alarms:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def setup(source: Source) -> None:
+    """Print the steps that connect a source: what to click, the address, the secret, the template to paste."""
+    _known(source)
+    guide, settings = GUIDES[source], configure().settings
+    base = (settings.http.public_url or _LOCAL).rstrip("/")
+    url = f"{base}/v1/webhooks/{source}"
+    out.print(f"[bold]Connect {source}[/] (docs/sources/{source}.md has more)\n")
+    out.print(f"1. The secret: {plain(guide.sign_with.format(source=source))}. Into .env:")
+    out.print(f"     {secret_setting(source)}=...")
+    for number, step in enumerate(guide.steps, start=2):
+        out.print(f"{number}. {plain(step.replace('{url}', url))}")
+    last = len(guide.steps) + 2
+    if source in VENDORS_BY_NAME and guide.api:
+        out.print(f"{last}. For what the webhook leaves out, an API token: {plain(guide.api)}. Into .env:")
+        out.print(f"     {token_setting(source)}=...")
+        last += 1
+    if guide.api_options:
+        out.print(f"{last}. Into the policy file:\n     " + plain(f"[sources.{source}]"))
+        for line in guide.api_options:
+            out.print(f"     {plain(line)}")
+        last += 1
+    out.print(f"{last}. Start Closeloop again, send a test, and look: closeloop sources")
+    if not settings.http.public_url:
+        out.print("\nSet CLOSELOOP_HTTP__PUBLIC_URL to see your own address here.")
+    template = guide.template_text()
+    if template:
+        out.print("\n[bold]The template[/]\n")
+        out.print(plain(template))
+    out.print(f"\n[dim]{plain(guide.rule)} {plain(guide.switch_on)}[/]")
+
+
+@app.command("test")
+def try_file(
+    source: Source,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A body as the vendor sends it.")],
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="`Name: value`, as sent.")] = None,
+) -> None:
+    """Show what a body would become, by the present policy. Nothing is verified, sent or stored."""
+    _known(source)
+    tried = try_body(source, file.read_bytes(), _headers(header or []), configure().policy, SystemClock().now())
+    _show(tried)
+    if not tried.taken:
+        raise typer.Exit(FAILED)
+
+
+def _known(source: str) -> None:
+    if source not in BY_NAME or source not in GUIDES:
+        raise ConfigurationError(f"there is no source {source}; there are {', '.join(sorted(BY_NAME))}")
+
+
+def _headers(lines: list[str]) -> dict[str, str]:
+    pairs = [line.partition(":") for line in lines]
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _show(tried: Tried) -> None:
+    out.print(f"[bold]{tried.outcome}[/]" + (f": {plain(tried.reason)}" if tried.reason else ""))
+    for event in tried.events:
+        out.print(plain(json.dumps(event, indent=2, ensure_ascii=False, default=str)))
+    for reason in tried.rejected:
+        out.print(f"[bold red]rejected[/]: {plain(reason)}")
+
+
+async def _views(configuration: Configuration) -> list[SourceView]:
+    async with open_database(configuration) as database:
+        await schema.require_newest(database)
+        async with database.read() as connection:
+            return await overview(connection, SystemClock().now())
+
+
+def _table(views: list[SourceView]) -> Table:
+    now = SystemClock().now()
+    table = Table(
+        "source", "state", "last event", "taken", "rejected", "repeated", "lost", "lag", "the vendor's API", box=None
+    )
+    for view in views:
+        last = f"{spans.in_words(now - view.last_event_at)} ago" if view.last_event_at else "never"
+        lag = spans.in_words(timedelta(seconds=view.lag_mean_s)) if view.lag_mean_s is not None else "-"
+        table.add_row(
+            view.source,
+            view.state,
+            last,
+            str(view.accepted),
+            plain(", ".join(f"{count} {reason}" for reason, count in sorted(view.rejected.items())) or "0"),
+            str(view.duplicates),
+            str(view.lost) if view.reconciles or view.lost else "-",
+            lag,
+            _api(view),
+        )
+    return table
+
+
+def _api(view: SourceView) -> str:
+    if view.needs_credentials:
+        return f"{view.needs_credentials} need credentials"
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(view.api.items())) or "-"
