@@ -13,6 +13,7 @@ from tests.support.deployment import Deployment
 from tests.support.deployments import MODES, Deploy
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.timeout(240)
 POLICY = """
 [sla]
 remind_before = ["2s"]

@@ -15,7 +15,7 @@ from tests.support.kafka import KafkaServer
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.timeout(240)]
 ACCOUNTS = [f"kunde{number}" for number in range(5)]
 ANA, LEA = "ana@us.example", "lea@us.example"
 POLICY = f'[routing]\nsupport_lead = "{LEA}"\nfallback_owner = "{LEA}"\n'

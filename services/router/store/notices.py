@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import notices
@@ -48,6 +48,8 @@ class Row:
     published_rev: int
 
 
+# Of what one batch wrote at the same instant, a card goes before what stands in its thread.
+_TURN = (notices.c.priority, notices.c.created_at, notices.c.seq, notices.c.id)
 _COLUMNS = [notices.c[name] for name in Row.__slots__]
 
 
@@ -69,7 +71,7 @@ async def waiting(connection: AsyncConnection, now: datetime, limit: int, withou
     )
     if without:
         statement = statement.where(notices.c.recipient.not_in(list(without)))
-    return await _rows(connection, statement.order_by(notices.c.priority, notices.c.created_at).limit(limit))
+    return await _rows(connection, statement.order_by(*_TURN).limit(limit))
 
 
 async def unsettled(connection: AsyncConnection) -> list[Row]:
@@ -106,36 +108,25 @@ async def claim(
     tx: AsyncConnection, places: Mapping[str, str], threads: Mapping[str, str | None], now: datetime
 ) -> set[str]:
     """Write down that a call for each of these is about to be made, and where to; returns those that still waited."""
-    in_threads = {notice_id: ts for notice_id, ts in threads.items() if ts}
-    statement = (
-        update(notices)
-        .where(notices.c.id.in_(list(places)), notices.c.state == "pending")
-        .values(
-            state="sending",
-            destination=case(dict(places), value=notices.c.id),
-            thread_ts=case(in_threads, value=notices.c.id) if in_threads else None,
-            attempt=notices.c.attempt + 1,
-            attempt_started_at=now,
-            attempt_ended_at=None,
-            looks=0,
-            not_before=None,
-        )
-        .returning(notices.c.id)
-    )
-    return set((await tx.execute(statement)).scalars())
+    waiting = await _in_state(tx, places, notices.c.state == "pending")
+    if waiting:
+        rows = [{"of": key, "place": places[key], "thread": threads[key], "now": now} for key in sorted(waiting)]
+        await tx.execute(_CLAIM, rows)
+    return waiting
 
 
 async def arrive(tx: AsyncConnection, arrived: Sequence[Arrived]) -> set[str]:
     """These are on display; returns those that were not known to be."""
-    new = set()
-    for item in arrived:
-        statement = update(notices).where(notices.c.id == item.id, notices.c.state != "sent")
-        values = {"channel": item.place, "destination": item.place, "ts": item.ts, "sent_at": item.at}
-        done = await tx.execute(
-            statement.values(state="sent", published_rev=item.rev, not_before=None, error=None, **values)
-        )
-        if done.rowcount:
-            new.add(item.id)
+    if not arrived:
+        return set()
+    new = await _in_state(tx, [item.id for item in arrived], notices.c.state != "sent")
+    rows = [
+        {"of": item.id, "place": item.place, "at_ts": item.ts, "rev": item.rev, "at": item.at}
+        for item in arrived
+        if item.id in new
+    ]
+    if rows:
+        await tx.execute(_ARRIVE, rows)
     return new
 
 
@@ -213,6 +204,42 @@ async def adopt(tx: AsyncConnection, notice_id: str, case_id: str, place: str, t
     if not (await tx.execute(statement.values(state="sent", published_rev=shown, **values))).rowcount:
         return None
     return await find(tx, notice_id)
+
+
+_CLAIM = (
+    update(notices)
+    .where(notices.c.id == bindparam("of"))
+    .values(
+        state="sending",
+        destination=bindparam("place"),
+        thread_ts=bindparam("thread"),
+        attempt=notices.c.attempt + 1,
+        attempt_started_at=bindparam("now"),
+        attempt_ended_at=None,
+        looks=0,
+        not_before=None,
+    )
+)
+_ARRIVE = (
+    update(notices)
+    .where(notices.c.id == bindparam("of"))
+    .values(
+        state="sent",
+        channel=bindparam("place"),
+        destination=bindparam("place"),
+        ts=bindparam("at_ts"),
+        published_rev=bindparam("rev"),
+        sent_at=bindparam("at"),
+        not_before=None,
+        error=None,
+    )
+)
+
+
+async def _in_state(tx: AsyncConnection, notice_ids: Iterable[str], condition: ColumnElement[bool]) -> set[str]:
+    """Those of them for which it holds; locked until the transaction ends (PostgreSQL)."""
+    statement = select(notices.c.id).where(notices.c.id.in_(list(notice_ids)), condition)
+    return set((await tx.execute(statement.order_by(notices.c.id).with_for_update())).scalars())
 
 
 async def _change(tx: AsyncConnection, notice_id: str, before: Sequence[str], **values: Any) -> None:
