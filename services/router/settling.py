@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.cases import Cases, NotFound
+from services.router.cases import Cases
 from services.router.channels.base import Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.commands import RecordAlert
@@ -118,24 +118,13 @@ class Settler:
                 else:
                     await self._write_one(tx, result, now)
             new = await notices.arrive(tx, [_arrived(result) for result in seen])
-            for result in seen:
-                if result.row.id in new:
-                    await self._record_alert(tx, result, now)
+            alerts = [result for result in seen if result.row.id in new and _is_alert(result.row)]
+            await self._cases.record_alerts(tx, _by_case(alerts), now)
         for result in results:
             _count(result)
-        for result in seen:
-            if result.row.id in new and result.row.since is not None and result.row.sent_at is None:
+        for result in alerts:
+            if result.row.since is not None:
                 EVENT_TO_ALERT.observe(max(0.0, (_seen_at(result) - result.row.since).total_seconds()))
-
-    async def _record_alert(self, tx: AsyncConnection, result: Posted | Looked, now: datetime) -> None:
-        row = result.row
-        if row.since is None or row.sent_at is not None:
-            return
-        command = RecordAlert(actor=SYSTEM, notice_id=row.id, role=row.role, sent_at=_seen_at(result), since=row.since)
-        try:
-            await self._cases.apply(tx, row.case_id, command, now)
-        except NotFound:
-            log.warning("alert_of_no_case", case=row.case_id, notice=row.id)
 
     async def _write_one(self, tx: AsyncConnection, result: Result, now: datetime) -> None:
         match result:
@@ -206,6 +195,20 @@ async def _updated(tx: AsyncConnection, result: Updated) -> None:
             return  # chat.update may be repeated freely: the card stays stale and comes up again
         case _:
             await notices.published(tx, ids, max(row.desired_rev for row in result.rows))
+
+
+def _is_alert(row: Row) -> bool:
+    """Whether its arrival counts as one; a card that comes again after somebody deleted it does not."""
+    return row.since is not None and row.sent_at is None
+
+
+def _by_case(seen: Sequence[Posted | Looked]) -> dict[str, list[RecordAlert]]:
+    alerts: dict[str, list[RecordAlert]] = {}
+    for result in seen:
+        row = result.row
+        command = RecordAlert(actor=SYSTEM, notice_id=row.id, role=row.role, sent_at=_seen_at(result), since=row.since)
+        alerts.setdefault(row.case_id, []).append(command)
+    return alerts
 
 
 def _arrived(result: Posted | Looked) -> notices.Arrived:

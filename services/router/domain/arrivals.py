@@ -209,6 +209,11 @@ def absorb(case: Case, command: commands.Absorb, ctx: Context) -> Decision:
 
 
 def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Decision:
+    return Decision(case, (alerted(command),))
+
+
+def alerted(command: commands.RecordAlert) -> Entry:
+    """The journal entry of an alert: the same whatever the case, which it does not change."""
     seconds = None if command.since is None else round((command.sent_at - command.since).total_seconds(), 3)
     data = {
         "notice_id": command.notice_id,
@@ -217,7 +222,7 @@ def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Dec
         "since": iso(command.since),
         "seconds": seconds,
     }
-    return Decision(case, (Entry("alerted", command.actor, data),))
+    return Entry("alerted", command.actor, data)
 
 
 def _covering(covers_for: str | None) -> dict[str, Any]:

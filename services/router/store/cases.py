@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,6 +75,26 @@ async def save(connection: AsyncConnection, before: Case, case: Case, account_ke
         raise Overtaken(f"case {case.id} was changed at the same moment")
     if case.clocks != before.clocks:
         await _write_clocks(connection, case)
+
+
+async def heads(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Where the journals of these cases end (seq and hash); locked until the transaction ends (PostgreSQL)."""
+    statement = select(cases.c.id, cases.c.seq, cases.c.head_hash).where(cases.c.id.in_(list(case_ids)))
+    found = await connection.execute(statement.order_by(cases.c.id).with_for_update())
+    return {row.id: (row.seq, row.head_hash) for row in found}
+
+
+async def advance(connection: AsyncConnection, entries: Sequence[Sealed]) -> None:
+    """Append to the journals of cases whose `heads` this transaction has locked."""
+    if not entries:
+        return
+    await append(connection, entries)
+    last = {entry.case_id: entry for entry in entries}
+    statement = update(cases).where(cases.c.id == bindparam("of"))
+    statement = statement.values(seq=bindparam("new_seq"), head_hash=bindparam("new_head"))
+    await connection.execute(
+        statement, [{"of": entry.case_id, "new_seq": entry.seq, "new_head": entry.hash} for entry in last.values()]
+    )
 
 
 async def append(connection: AsyncConnection, entries: Sequence[Sealed]) -> None:
