@@ -28,6 +28,7 @@ def values(messages: Sequence[Message]) -> list[int]:
 
 
 async def test_g1_what_was_acknowledged_is_there_for_the_next_process(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     first = await bus_home.open()
     topic = await bus_home.topic(first)
     await first.publish(numbered(topic, range(100)))
@@ -38,6 +39,7 @@ async def test_g1_what_was_acknowledged_is_there_for_the_next_process(bus_home: 
 
 
 async def test_messages_come_back_whole(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     bus = await bus_home.open()
     topic = await bus_home.topic(bus)
     started = datetime.now(UTC)
@@ -77,6 +79,7 @@ async def test_messages_of_one_key_stay_in_order(bus_home: BusHome) -> None:
 
 
 async def test_one_publish_of_many_records_keeps_their_order(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     bus = await bus_home.open()
     topic = await bus_home.topic(bus)
     await bus.publish([])
@@ -175,6 +178,7 @@ async def test_seek_goes_back_and_forward(bus_home: BusHome) -> None:
 
 
 async def test_lag_counts_what_has_not_been_read(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     bus = await bus_home.open()
     topic = await bus_home.topic(bus, partitions=1)
     await bus.publish(numbered(topic, range(10)))
@@ -185,6 +189,7 @@ async def test_lag_counts_what_has_not_been_read(bus_home: BusHome) -> None:
 
 
 async def test_scan_reads_what_exists_and_an_unknown_topic_is_empty(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     bus = await bus_home.open()
     topic = await bus_home.topic(bus)
     assert [message async for message in bus.scan(topic)] == []
@@ -209,6 +214,7 @@ async def test_a_record_over_the_limit_is_refused_and_the_others_go_on(bus_home:
 
 
 async def test_ensuring_topics_again_changes_nothing(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     bus = await bus_home.open()
     topic = await bus_home.topic(bus, partitions=2)
     await bus.publish(numbered(topic, range(10)))
@@ -229,6 +235,7 @@ async def test_a_commit_of_somebody_elses_partition_is_passed_over(bus_home: Bus
 
 
 async def test_g1_an_outage_is_an_error_and_not_a_loss(bus_home: BusHome) -> None:
+    bus_home.needs_exact_ends()
     bus = await bus_home.open(patience=OUTAGE_PATIENCE)
     topic = await bus_home.topic(bus)
     await bus.publish(numbered(topic, range(5)))

@@ -24,7 +24,7 @@ from shared.events.envelope import Event, from_message, to_record
 from shared.policy import Policy, parse_policy
 from shared.runtime import Runtime, Service
 from shared.settings import Settings
-from tests.support.buses import BusHome, EmbeddedHome
+from tests.support.buses import BusHome, EmbeddedHome, joined, read
 
 RECEIVED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 decoder = msgspec.json.Decoder(FeedbackScored)
@@ -47,16 +47,14 @@ class Desk:
 
     async def scored(self, count: int, within: float = 30) -> list[tuple[Event, FeedbackScored]]:
         """All that came out of our answers, once there are `count`."""
-        async with asyncio.timeout(within):
-            while len(found := await self._scored()) < count:
-                await asyncio.sleep(0.05)
-        return found
-
-    async def _scored(self) -> list[tuple[Event, FeedbackScored]]:
-        found = []
-        async for message in self.bus.scan(FEEDBACK_SCORED.name):
-            if self.prefix.encode() in message.key:
-                found.append((from_message(message), decoder.decode(message.value or b"")))
+        found: list[tuple[Event, FeedbackScored]] = []
+        async with asyncio.timeout(within), joined(self.bus, uuid.uuid4().hex, FEEDBACK_SCORED.name) as consumer:
+            while len(found) < count:
+                found += [
+                    (from_message(message), decoder.decode(message.value or b""))
+                    for message in await read(consumer, 1)
+                    if self.prefix.encode() in message.key
+                ]
         return found
 
 
