@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = timedelta(minutes=5)
 """How long a listing waits for a Retry-After to pass before it is given up until the next round."""
+MOST_CALLS = 3000
 POLLED = "poll"
 _BATCH = 100
 _REMEMBERED = 100_000
@@ -84,7 +85,7 @@ class Reconciler:
         assert list_since is not None
         now = self._clock.now()
         window = Window(now - self._window, now - self._after)
-        client = self._opened.client(PATIENCE)
+        client = self._opened.client(PATIENCE, MOST_CALLS)
         batch: list[SurveyResponded] = []
         published = 0
         try:

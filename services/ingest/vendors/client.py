@@ -66,11 +66,19 @@ class Gate:
 
 class Client:
     """`patience` is how long a call waits inside for a Retry-After to pass; a call that is limited then is made
-    again. Anything else that fails is raised for the caller to try again."""
+    again. Anything else that fails is raised for the caller to try again. `most_calls` ends a listing that pages
+    without end."""
 
     def __init__(
-        self, vendor: Vendor, base_url: str, token: str, gate: Gate, patience: timedelta = timedelta(0)
+        self,
+        vendor: Vendor,
+        base_url: str,
+        token: str,
+        gate: Gate,
+        patience: timedelta = timedelta(0),
+        most_calls: int | None = None,
     ) -> None:
+        self._calls_left = most_calls
         self._vendor = vendor
         self._base_url = base_url.rstrip("/")
         self._token = token
@@ -92,7 +100,8 @@ class Client:
         return self._json(await self._send("POST", path, **({"data": body} if form else {"json": body})))
 
     async def page(self, path: str, params: Mapping[str, Any] | None = None) -> Page:
-        answer = await self._send("GET", path, params=params)
+        # An empty `params` would take the query of a link away.
+        answer = await self._send("GET", path, params=params or None)
         return Page(self._json(answer), answer.links.get("next", {}).get("url"))
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -111,6 +120,7 @@ class Client:
         """One call; made again while the vendor limits our rate and our patience lasts."""
         url = self._url(path)
         while True:
+            self._spend()
             await self._gate.enter(self._patience, self._vendor.name)
             try:
                 answer = await self._http.request(
@@ -126,6 +136,12 @@ class Client:
             self._gate.block(seconds)
             if timedelta(seconds=seconds) > self._patience:
                 raise RateLimited(f"{self._vendor.name} limits our rate for {seconds:.0f} s", seconds)
+
+    def _spend(self) -> None:
+        if self._calls_left is not None:
+            self._calls_left -= 1
+            if self._calls_left < 0:
+                raise VendorUnavailable(f"{self._vendor.name} pages without end")
 
     def _url(self, path: str) -> str:
         """Raises Refused for a link that leads elsewhere: our credentials go to nobody else."""

@@ -33,7 +33,7 @@ async def list_since(api: Api, window: Window, options: Options, now: datetime) 
             event = as_webhook("delighted", notice, options, now)
             if event is not None:
                 yield found(event)
-        if len(listed) < _PAGE:
+        if not listed:
             return
         page += 1
 

@@ -53,7 +53,7 @@ async def list_since(api: Api, window: Window, options: Options, now: datetime) 
             event = as_webhook("freshdesk", rating, options, now)
             if event is not None and (event.occurred_at or now) <= window.until:
                 yield found(await _about_ticket(api, event, options))
-        if len(listed) < _PAGE:
+        if not listed:
             return
 
 

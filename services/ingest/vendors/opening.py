@@ -26,9 +26,9 @@ class OpenVendor:
     token: str
     gate: Gate
 
-    def client(self, patience: timedelta = timedelta(0)) -> Client:
-        """A new client, to be closed; see Client for `patience`."""
-        return Client(self.vendor, self.base_url, self.token, self.gate, patience)
+    def client(self, patience: timedelta = timedelta(0), most_calls: int | None = None) -> Client:
+        """A new client, to be closed; see Client for `patience` and `most_calls`."""
+        return Client(self.vendor, self.base_url, self.token, self.gate, patience, most_calls)
 
 
 def open_vendors(settings: Settings, policy: Policy, clock: Clock) -> dict[str, OpenVendor]:
