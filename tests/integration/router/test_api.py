@@ -1,0 +1,349 @@
+"""The case doors over HTTP: from the list to the closed case, with clear answers to whatever cannot be."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from services.router.domain import commands
+from shared.events.catalog import AccountUpdated
+from shared.events.envelope import Message, from_message
+from tests.support.domain import ANA, LEA
+from tests.support.router import NOON, RouterBench
+from tests.support.router_doors import Doors
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TOUCH = {
+    "actor": ANA,
+    "channel": "call",
+    "acknowledgement": "You lost a morning to the export",
+    "next_step": "A fixed export",
+    "next_step_due": "2026-11-20",
+}
+
+
+@pytest.fixture
+async def router(database_url: str) -> AsyncIterator[RouterBench]:
+    bench = await RouterBench.create(database_url)
+    await bench.account()
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture
+def doors(router: RouterBench) -> Doors:
+    return Doors(router)
+
+
+@pytest.fixture
+async def http(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
+    async with doors.client() as client:
+        yield client
+
+
+async def get(http: httpx.AsyncClient, path: str, **params: Any) -> dict[str, Any]:
+    answer = await http.get(path, params=params or None)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_case_is_touched_resolved_and_closed_over_http(
+    router: RouterBench, doors: Doors, http: httpx.AsyncClient
+) -> None:
+    await router.low(2, comment="The export keeps failing")
+    (case,) = (await get(http, "/v1/cases"))["items"]
+    assert (case["status"], case["owner"], case["account_id"]) == ("open", ANA, "acme")
+    assert case["touch_due_at"] == "2026-11-03T12:00:00Z"
+    assert case["responses"][0]["comment"] == "The export keeps failing"
+    path = f"/v1/cases/{case['id']}"
+
+    router.clock.advance(HOUR)
+    acknowledged = (await http.post(f"{path}/acknowledge", json={"actor": ANA, "version": case["version"]})).json()
+    assert (acknowledged["status"], acknowledged["version"]) == ("acknowledged", 2)
+    touched = (await http.post(f"{path}/touch", json={**TOUCH, "version": 2})).json()
+    assert (touched["status"], touched["touched_at"]) == ("touched", "2026-11-02T13:00:00Z")
+    assert touched["close_out_due_at"] == "2026-11-09T13:00:00Z"
+    done = {"actor": ANA, "outcome": "fixed", "what_was_done": "Export rewritten"}
+    assert (await http.post(f"{path}/resolve", json=done)).json()["status"] == "resolved"
+    closed = (await http.post(f"{path}/close", json={"actor": ANA})).json()
+    assert (closed["status"], closed["message"]) == ("closed", "Closed.")
+    assert doors.woken == 4
+
+    journal = (await get(http, f"{path}/journal"))["items"]
+    assert [entry["type"] for entry in journal] == ["opened", "acknowledged", "touched", "resolved", "closed"]
+    assert [entry["prev_hash"] for entry in journal[1:]] == [entry["hash"] for entry in journal[:-1]]
+    assert journal[2]["data"]["next_step"] == "A fixed export"
+    assert set(journal[0]) == {"seq", "at", "actor", "type", "data", "prev_hash", "hash"}
+
+
+async def test_every_door_of_a_case_changes_it(router: RouterBench, http: httpx.AsyncClient) -> None:
+    path = f"/v1/cases/{(await router.low()).case.id}"
+
+    async def does(door: str, **body: Any) -> dict[str, Any]:
+        answer = await http.post(f"{path}/{door}", json={"actor": ANA, **body})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    await does("touch", **TOUCH)
+    assert (await does("correct_touch", reason="Wrong customer"))["touched_at"] is None
+    assert (await does("snooze", until="2026-11-04T12:00:00+01:00", reason="Away"))["snoozed_until"] is not None
+    assert (await does("reassign", new_owner=" Lea@US.example ", reason="Leave"))["owner"] == LEA
+    assert (await does("note", note="Nobody picked up"))["status"] == "open"
+    await does("touch", **{**TOUCH, "next_step": "Another"})
+    assert (await does("still_open", reason="Fails again"))["reopened"] == 1
+    assert (await does("dismiss", reason="Disputed"))["status"] == "dismissed"
+    assert (await does("reopen", reason="Upheld after all"))["reopened"] == 2
+
+
+async def test_the_second_of_two_is_told_who_was_first(router: RouterBench, http: httpx.AsyncClient) -> None:
+    path = f"/v1/cases/{(await router.low()).case.id}"
+    await http.post(f"{path}/acknowledge", json={"actor": ANA})
+    late = await http.post(f"{path}/acknowledge", json={"actor": LEA})
+    assert late.status_code == 409
+    assert late.headers["content-type"] == "application/problem+json"
+    assert ANA in late.json()["detail"]
+
+
+async def test_g8_the_same_touch_sent_twice_is_one_touch(router: RouterBench, http: httpx.AsyncClient) -> None:
+    case = (await router.low()).case
+    body = {**TOUCH, "touched_at": "2026-11-02T12:00:00Z", "version": 1}
+    first, second = [(await http.post(f"/v1/cases/{case.id}/touch", json=body)).json() for _ in range(2)]
+    assert (first["repeated"], second["repeated"]) == (False, True)
+    assert [entry.type for entry in await router.journal(case.id)].count("touched") == 1
+
+
+@pytest.mark.parametrize(
+    ("door", "change", "field"),
+    [
+        ("touch", {"channel": "pigeon"}, "channel"),
+        ("touch", {"acknowledgement": "  "}, "acknowledgement"),
+        ("touch", {"next_step": None}, "next_step"),
+        ("touch", {"next_step_due": "soon"}, "next_step_due"),
+        ("touch", {"next_step_due": "2026-10-01"}, "next_step_due"),
+        ("touch", {"touched_at": "2026-11-02T12:00:00"}, "touched_at"),
+        ("touch", {"touched_at": "2027-01-01T12:00:00Z"}, "touched_at"),
+        ("touch", {"acknowledgement": "x" * 20_001}, "acknowledgement"),
+        ("touch", {"acknowledgement": "a\0b"}, "acknowledgement"),
+        ("touch", {"actor": "nobody"}, "actor"),
+        ("touch", {"version": 0}, "version"),
+        ("reassign", {"new_owner": "ana", "reason": "x"}, "new_owner"),
+        ("snooze", {"until": "2027-11-02T12:00:00Z", "reason": "x"}, "until"),
+        ("note", {}, "note"),
+    ],
+)
+async def test_a_wrong_field_is_named(
+    router: RouterBench, http: httpx.AsyncClient, door: str, change: dict[str, Any], field: str
+) -> None:
+    case = (await router.low()).case
+    answer = await http.post(
+        f"/v1/cases/{case.id}/{door}", json={**(TOUCH if door == "touch" else {}), "actor": ANA, **change}
+    )
+    assert answer.status_code == 422
+    assert [error["at"] for error in answer.json()["errors"]] == [f"body.{field}"]
+    assert (await router.case(case.id)).case.version == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none"])
+async def test_what_is_not_there_is_a_404(http: httpx.AsyncClient, path: str) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=%00", "status=lost", "severity=awful", "overdue=maybe"],
+)
+async def test_a_wrong_filter_is_a_422(http: httpx.AsyncClient, query: str) -> None:
+    answer = await http.get(f"/v1/cases?{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_an_actor_is_needed_and_a_token_too(router: RouterBench, doors: Doors, http: httpx.AsyncClient) -> None:
+    case = (await router.low()).case
+    nameless = await http.post(f"/v1/cases/{case.id}/note", json={"note": "x"})
+    assert (nameless.status_code, "actor" in nameless.json()["detail"]) == (422, True)
+    async with doors.client(token=None) as stranger:
+        for path in ("/v1/cases", f"/v1/cases/{case.id}", "/v1/sla", "/v1/sla/cases.csv", "/v1/accounts/unmatched"):
+            answer = await stranger.get(path)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert (await stranger.delete("/v1/accounts/acme")).status_code == 401
+        assert (await stranger.post(f"/v1/cases/{case.id}/dismiss", json={"reason": "x"})).status_code == 401
+
+
+async def test_pages_lead_through_every_case_once_newest_first(router: RouterBench, http: httpx.AsyncClient) -> None:
+    for number in range(7):
+        if number % 3:
+            router.clock.advance(HOUR)
+        await router.hears(router.answer(1, record_id=f"r{number}", requester_email=f"x@c{number}.example"))
+    seen, cursor = [], None
+    while True:
+        page = await get(http, "/v1/cases", limit=3, **({"cursor": cursor} if cursor else {}))
+        assert len(page["items"]) <= 3
+        seen += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    places = [(case["opened_at"], case["id"]) for case in seen]
+    assert len(set(places)) == 7
+    assert places == sorted(places, reverse=True)
+
+
+async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> None:
+    await router.low(record_id="r1")
+    await router.hears(router.answer(1, record_id="r2", requester_email="x@stray.example"))
+    router.clock.advance(25 * HOUR)
+    await router.hears(router.answer(1, record_id="r3", requester_email="x@other.example"))
+
+    async def owners(**filters: Any) -> list[str]:
+        return [case["owner"] for case in (await get(http, "/v1/cases", **filters))["items"]]
+
+    assert await owners(account_id="acme") == [ANA]
+    assert await owners(owner="ANA@us.example") == [ANA]
+    assert len(await owners(overdue="true")) == 2
+    assert len(await owners(overdue="false")) == 1
+    assert await owners(status="closed") == []
+    assert len(await owners(severity="medium")) == 2
+
+
+async def test_a_customer_phoned(router: RouterBench, doors: Doors, http: httpx.AsyncClient) -> None:
+    body = {"account_id": "acme", "subject": "She is angry about the invoice", "actor": LEA}
+    opened = await http.post("/v1/cases", json=body)
+    assert (opened.status_code, opened.json()["owner"]) == (201, ANA)
+    assert doors.woken == 1
+    assert (await router.journal(opened.json()["id"]))[0].actor == LEA
+    assert (await http.post("/v1/cases", json={**body, "account_id": "none"})).status_code == 404
+    assert (await http.post("/v1/cases", json={**body, "subject": " "})).json()["errors"][0]["at"] == "body.subject"
+    (item,) = (await get(http, "/v1/sla"))["items"]
+    assert (item["flagged"], item["touch_pending"]) == (0, 1)
+
+
+async def test_accounts_page_by_page_one_and_the_end_of_one(
+    router: RouterBench, doors: Doors, http: httpx.AsyncClient
+) -> None:
+    await router.account("bolt", name="Bolt", domains=["bolt.example"], aliases={"zendesk": ["9", "7"]})
+    first = await get(http, "/v1/accounts", limit=1)
+    second = await get(http, "/v1/accounts", limit=1, cursor=first["next_cursor"])
+    assert [page["items"][0]["id"] for page in (first, second)] == ["acme", "bolt"]
+    assert second["next_cursor"] is None
+    bolt = await get(http, "/v1/accounts/bolt")
+    assert (bolt["aliases"], bolt["domains"]) == ({"zendesk": ["7", "9"]}, ["bolt.example"])
+
+    router.clock.advance(HOUR)
+    assert (await http.delete("/v1/accounts/bolt")).status_code == 202
+    (record,) = doors.bus.published
+    message = Message(record.topic, 0, 0, record.key, record.value, record.headers, router.clock.now())
+    event = from_message(message)
+    assert (event.topic, event.key) == ("accounts.updated", "bolt")
+    assert event.type == AccountUpdated.TYPE
+    await router.directory.handle([message])
+    assert (await http.get("/v1/accounts/bolt")).status_code == 404
+
+
+async def test_domains_without_an_account_are_listed_until_one_claims_them(
+    router: RouterBench, http: httpx.AsyncClient
+) -> None:
+    await router.hears(
+        router.answer(1, record_id="r1", requester_email="a@stray.example"),
+        router.answer(5, record_id="r2", requester_email="b@stray.example"),
+        router.answer(1, record_id="r3", requester_email="c@gmail.com"),
+    )
+    page = await get(http, "/v1/accounts/unmatched")
+    assert [(item["domain"], item["responses"], item["flagged"]) for item in page["items"]] == [
+        ("gmail.com", 1, 1),
+        ("stray.example", 2, 1),
+    ]
+    router.clock.advance(HOUR)
+    await router.account("stray", domains=["stray.example"])
+    assert [item["domain"] for item in (await get(http, "/v1/accounts/unmatched"))["items"]] == ["gmail.com"]
+
+
+async def test_each_figure_lists_its_cases(router: RouterBench, http: httpx.AsyncClient) -> None:
+    await router.account("bolt", name="Bolt", domains=["bolt.example"], csm=LEA, tier="gold")
+    in_time = await router.low(record_id="r1")
+    await router.does(in_time.case.id, _touch(router))
+    await router.low(record_id="r2", requester_email="x@bolt.example")
+    router.clock.advance(8 * DAY)
+    await router.low(record_id="r3", requester_email="x@bolt.example")
+
+    page = await get(http, "/v1/sla", **{"from": "2026-11-01", "to": "2026-11-30"})
+    assert page["target"] == 0.95
+    newest, older = page["items"]
+    assert (newest["period"], older["period"]) == ("2026-11-09", "2026-11-02")
+    assert (older["flagged"], older["touch_due"], older["touched_in_time"], older["touched_in_time_pct"]) == (
+        2,
+        2,
+        1,
+        50,
+    )
+    assert (newest["touch_due"], newest["touch_pending"]) == (0, 1)
+    for item in page["items"]:
+        for metric, link in item["cases"].items():
+            behind = await get(http, link)
+            if isinstance(item[metric], int) and not metric.endswith("_pct"):
+                assert len(behind["items"]) == item[metric], (metric, link)
+    assert (await get(http, older["cases"]["touched_in_time"]))["items"][0]["case_id"] == in_time.case.id
+
+    by_owner = await get(http, "/v1/sla", group="owner", period="month")
+    assert [(item["group"], item["flagged"]) for item in by_owner["items"]] == [(ANA, 1), (LEA, 2)]
+    by_tier = await get(http, "/v1/sla", group="tier", period="month")
+    assert [(item["group"], item["flagged"]) for item in by_tier["items"]] == [("(none)", 1), ("gold", 2)]
+    by_account = await get(http, "/v1/sla", group="account", period="month")
+    assert [(item["group"], item["label"]) for item in by_account["items"]] == [("acme", "Acme Ltd"), ("bolt", "Bolt")]
+
+
+def _touch(router: RouterBench) -> commands.LogTouch:
+    return commands.LogTouch(
+        actor=ANA,
+        channel="call",
+        touched_at=router.clock.now(),
+        acknowledgement="Yes",
+        next_step="Fix",
+        next_step_due=(NOON + 9 * DAY).date(),
+    )
+
+
+async def test_cases_as_csv_open_as_text_in_a_spreadsheet(router: RouterBench, http: httpx.AsyncClient) -> None:
+    await router.account("evil", name='=HYPERLINK("http://x.example")', domains=["evil.example"])
+    await router.low(1, requester_email="x@evil.example", comment='@SUM(1)\n"quoted", 日本語')
+    answer = await http.get("/v1/sla/cases.csv?bom=true")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["content-disposition"]
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
+    assert row["account_name"] == '\'=HYPERLINK("http://x.example")'
+    assert row["comment"] == '\'@SUM(1)\n"quoted", 日本語'
+    assert (row["metric"], row["score"], row["touch_due_at"]) == ("csat", "1.0", "2026-11-03T12:00:00Z")
+    figures = await http.get("/v1/sla.csv")
+    (line,) = csv.DictReader(io.StringIO(figures.text, newline=""))
+    assert (line["period"], line["flagged"], line["touched_in_time_pct"]) == ("2026-11-02", "1", "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "period=year",
+        "group=mood",
+        "from=2026-02-01&to=2026-01-01",
+        "from=1990-01-01&period=day",
+        "to=9999-12-31",
+        "from=x",
+    ],
+)
+async def test_a_range_that_cannot_be_is_a_422(http: httpx.AsyncClient, query: str) -> None:
+    for door in ("/v1/sla", "/v1/sla.csv", "/v1/sla/cases", "/v1/sla/cases.csv"):
+        answer = await http.get(f"{door}?{query}")
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert (await http.get("/v1/sla/cases?metric=happiness")).status_code == 422
+
+
+async def test_the_audit_door_says_what_holds(router: RouterBench, http: httpx.AsyncClient) -> None:
+    case = (await router.low()).case
+    assert (await get(http, "/v1/audit/invariants"))["holds"] is True
+    router.clock.advance(6 * HOUR)
+    audit = await get(http, "/v1/audit/invariants", everything="true")
+    assert {item["name"]: item["broken_by"] for item in audit["items"] if not item["holds"]} == {
+        "alert_is_sent": [case.id]
+    }
