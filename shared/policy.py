@@ -7,7 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from shared.errors import ConfigurationError
 
@@ -28,6 +37,7 @@ def parse_span(text: object) -> timedelta:
 Span = Annotated[timedelta, BeforeValidator(parse_span), PlainSerializer(lambda span: span.total_seconds())]
 Person = Annotated[str, BeforeValidator(lambda text: text.strip().lower() if isinstance(text, str) else text)]
 Severity = Literal["low", "medium", "high", "critical"]
+SlackUser = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[UW][A-Z0-9]+$")]
 EXAMPLE_FALLBACK = "cx-ops@example.com"
 EscalationRole = Literal["csm_manager", "support_lead", "fallback_owner"]
 
@@ -102,6 +112,7 @@ class RoutingPolicy(_Part):
     delivery: str = Field(default="dm", pattern=r"^(dm|group_dm|channel:[CG][A-Z0-9]+)$")
     pilot: str | None = Field(default=None, pattern=r"^channel:[CG][A-Z0-9]+$")
     free_mail_domains: tuple[str, ...] = ()
+    slack_users: dict[Person, SlackUser] = {}
 
 
 class Calendar(_Part):

@@ -54,7 +54,11 @@ async def _answers(name: str, answers: AsyncIterator[Diagnosis]) -> AsyncIterato
 async def _connected(configuration: Configuration) -> AsyncIterator[Patient]:
     runtime = configuration.runtime(database=True)
     slack = SlackClient(configuration.settings.slack)
-    channel = SlackChannel(slack) if configuration.settings.slack.bot_token is not None else None
+    channel = (
+        SlackChannel(slack, configuration.policy.routing.slack_users)
+        if configuration.settings.slack.bot_token is not None
+        else None
+    )
     assert runtime.database is not None
     with suppress(CloseloopError):
         # What keeps it from starting is said where the doctor asks for it.

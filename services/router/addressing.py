@@ -150,7 +150,7 @@ class AddressBook:
             if isinstance(answer, Reachable | Unreachable):
                 self._known[email] = _Known(answer, now)
                 self._not_before.pop(email, None)
-                self.news.append(_person(answer, now))
+                self.news.append(to_person(answer, now))
             else:
                 self._later(email, answer)
         finally:
@@ -193,11 +193,16 @@ def _stored_answer(person: people.Person) -> Reachable | Unreachable | None:
     if person.unreachable:
         return Unreachable(person.email, person.unreachable)
     if person.slack_id and person.dm_channel:
-        return Reachable(person.email, person.slack_id, person.dm_channel, person.timezone)
+        return Reachable(
+            person.email, person.slack_id, person.dm_channel, person.timezone, person.away, person.away_until
+        )
     return None
 
 
-def _person(answer: Reachable | Unreachable, now: datetime) -> people.Person:
+def to_person(answer: Reachable | Unreachable, now: datetime) -> people.Person:
+    """An answer of the channel as it is stored."""
     if isinstance(answer, Unreachable):
         return people.Person(answer.email, None, None, None, answer.why, now)
-    return people.Person(answer.email, answer.user, answer.place, answer.timezone, None, now)
+    return people.Person(
+        answer.email, answer.user, answer.place, answer.timezone, None, now, answer.away, answer.away_until
+    )

@@ -10,6 +10,7 @@ from services.router.api.audit import audit_router
 from services.router.api.cases import case_router
 from services.router.api.covers import cover_router
 from services.router.api.doors import caller_of
+from services.router.api.people import people_router
 from services.router.api.sla import sla_router
 from services.router.api.sources import source_router
 from services.router.cases import Cases
@@ -30,6 +31,7 @@ def routes(
         case_router(database, cases, clock, wake, who_calls),
         account_router(database, runtime.bus, clock, who_calls),
         cover_router(database, Covering(database, cases, runtime.policy, clock, wake), clock, who_calls),
+        people_router(database, runtime.policy.routing, clock, who_calls),
         sla_router(database, clock, runtime.policy.sla.target, who_calls),
         audit_router(database, clock, runtime.policy, who_calls),
         source_router(database, clock, who_calls),

@@ -64,12 +64,15 @@ Outcome = Sent | NotSent | RateLimited | Parked | BadMessage | Gone | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    """A person of this channel. `place` is where a message reaches them alone."""
+    """A person of this channel. `place` is where a message reaches them alone; `away` what their own status there says
+    of an absence, `away_until` its end where it names one: shown, never obeyed."""
 
     email: str
     user: str
     place: str
     timezone: str | None = None
+    away: str | None = None
+    away_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Slack as a channel: finds people and their DMs, posts, updates, and looks for a post whose answer was lost."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from services.router.channels.base import (
 from services.router.slack import blocks
 from services.router.slack.client import SlackClient, data_of
 from services.router.slack.errors import classify, code_of
+from services.router.slack.members import Home, away_hint, unfit
 
 log = structlog.get_logger(__name__)
 
@@ -41,19 +43,22 @@ _DUPLICATE = ("duplicate_message_not_found", "duplicate_channel_not_found")
 class SlackChannel(Channel):
     name = "slack"
 
-    def __init__(self, client: SlackClient) -> None:
+    def __init__(self, client: SlackClient, slack_users: Mapping[str, str] | None = None) -> None:
+        """`slack_users` is [routing.slack_users]: the Slack id of people whose e-mail there is another."""
         self._client = client
+        self._slack_users = slack_users or {}
 
     async def person(self, email: str) -> Reachable | Unreachable | NotSent | RateLimited:
-        """A full, active member of the workspace with this e-mail, and the DM with them."""
+        """A full, active member of the workspace with this e-mail, or mapped to it, and the DM with them."""
         try:
-            found = await self._client.web.users_lookupByEmail(email=email)
-            user = data_of(found).get("user") or {}
-            why = unfit(user)
+            user, home = await self._user(email)
+            why = unfit(user, home)
             if why:
                 return Unreachable(email, why)
             opened = await self._client.web.conversations_open(users=user["id"])
-            return Reachable(email, user["id"], opened["channel"]["id"], user.get("tz"))
+            hint = away_hint(user)
+            away, until = (hint.words, hint.until) if hint is not None else (None, None)
+            return Reachable(email, user["id"], opened["channel"]["id"], user.get("tz"), away, until)
         except Exception as error:
             return _lookup_failed(error, email)
 
@@ -108,6 +113,15 @@ class SlackChannel(Channel):
             return type(error).__name__
         return None
 
+    async def _user(self, email: str) -> tuple[dict[str, Any], Home | None]:
+        """By e-mail Slack finds our own people only; an id may be anybody's."""
+        mapped = self._slack_users.get(email)
+        if mapped is None:
+            found = await self._client.web.users_lookupByEmail(email=email)
+            return data_of(found).get("user") or {}, None
+        found = await self._client.web.users_info(user=mapped)
+        return data_of(found).get("user") or {}, await self._client.home()
+
     async def _post(self, post: Post, card: blocks.Rendered, marked: bool = True) -> Outcome:
         arguments: dict[str, Any] = {"client_msg_id": _client_msg_id(post)} if marked else {}
         if post.thread:
@@ -151,19 +165,6 @@ class SlackChannel(Channel):
         if thread:
             return data_of(await self._client.web.conversations_replies(ts=thread, **arguments))
         return data_of(await self._client.web.conversations_history(**arguments))
-
-
-def unfit(user: dict[str, Any]) -> str | None:
-    """Why a Slack user may neither be alerted nor act: only full, active members of our own workspace may."""
-    if user.get("deleted"):
-        return "is deactivated in Slack"
-    if user.get("is_bot") or user.get("id") == "USLACKBOT":
-        return "is a bot in Slack"
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return "is a guest in Slack"
-    if user.get("is_stranger"):
-        return "belongs to another company"
-    return None
 
 
 def _lookup_failed(error: Exception, email: str) -> Unreachable | NotSent | RateLimited:

@@ -1,6 +1,6 @@
 """The live card of a case: state, score, the customer's words, the facts to act on, and what can be done next."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.router.domain import history, scores, spans
 from services.router.domain.case import Case, Severity, Status
@@ -20,6 +20,7 @@ from services.router.domain.messages import (
 from services.router.domain.view import AccountView, CaseView, ResponseView
 
 COMMENT_LIMIT = 500
+_TRUST_STATUS = timedelta(hours=36)
 _EMOJI = {
     Status.OPEN: "🔴",
     Status.ACKNOWLEDGED: "🟡",
@@ -78,9 +79,10 @@ def card(view: CaseView, why: str, now: datetime, case_url: str | None = None) -
         quote=quote(newest, case_url),
         lines=_reasons(newest),
         fields=_fields(view, newest),
-        context=_context(view, why, now),
+        context=(*_away(view, now), *_context(view, why, now)),
         buttons=() if case.merged_into else _BUTTONS[case.status],
         overflow=() if case.ended else (_DISMISS, _LEFT),
+        mention=(case.support_lead,) if case.support_lead and _away(view, now) else (),
     )
 
 
@@ -211,6 +213,17 @@ def _context(view: CaseView, why: str, now: datetime) -> tuple[Line, ...]:
     first: Line = (f"{_clock(view.case, now)} · {view.case.id} · why you: {why}",)
     last = history.last_event(view.last_entry, view.touch)
     return (first, last) if last else (first,)
+
+
+def _away(view: CaseView, now: datetime) -> tuple[Line, ...]:
+    """The owner's status looks like an absence: said to both, so that the lead can take over. Silences nothing."""
+    hint, case = view.owner_away, view.case
+    if hint is None or case.ended or not case.waiting_clocks:
+        return ()
+    if now - hint.seen_at > _TRUST_STATUS or (hint.until is not None and hint.until <= now):
+        return ()
+    until: Line = (" until ", Instant(hint.until)) if hint.until is not None else ()
+    return ((Strong("Owner looks away"), *until, f": Slack status “{hint.words}”"),)
 
 
 def _clock(case: Case, now: datetime) -> str:

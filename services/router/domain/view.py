@@ -75,9 +75,18 @@ class EntryView:
 
 
 @dataclass(frozen=True, slots=True)
+class AwayView:
+    """What somebody's status in the channel said of an absence when it was last looked at: a hint, nothing more."""
+
+    words: str
+    until: datetime | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """`responses` newest first; `earlier_low` counts the account's other flagged responses of the last 90 days;
-    `last_entry` is the newest entry that people would care about."""
+    `last_entry` is the newest entry that people would care about; `owner_away` what the owner's status hints at."""
 
     case: Case
     account: AccountView | None
@@ -85,3 +94,4 @@ class CaseView:
     touch: TouchView | None
     earlier_low: int
     last_entry: EntryView | None
+    owner_away: AwayView | None = None

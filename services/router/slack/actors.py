@@ -1,6 +1,7 @@
 """Who clicked: a full member of our workspace, known by e-mail; guests, bots and strangers may not act."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,10 +10,10 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from services.router.addressing import TRUST_REACHABLE
-from services.router.channels.slack import unfit
 from services.router.slack.client import SlackClient, data_of
 from services.router.slack.errors import code_of
 from services.router.slack.interactions import SlackUser
+from services.router.slack.members import Home, unfit
 from services.router.slack.submissions import Author
 from services.router.store import people
 from shared.clock import Clock
@@ -31,9 +32,12 @@ class NotAllowed(CloseloopError):
 
 @dataclass
 class Actors:
+    """`slack_users` is [routing.slack_users]: e-mail -> Slack id."""
+
     client: SlackClient
     database: Database
     clock: Clock
+    slack_users: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, tuple[Author, datetime]] = field(default_factory=dict)
 
     async def author(self, user: SlackUser) -> Author:
@@ -51,7 +55,7 @@ class Actors:
         """Somebody chosen in a modal, asked for afresh. Raises NotAllowed saying why they cannot own a case."""
         if not isinstance(user_id, str) or not user_id:
             raise NotAllowed("Please choose a person.")
-        return await self._asked(user_id)
+        return await self._asked(user_id, await self._home())
 
     async def _stored(self, user_id: str) -> Author | None:
         """As the delivery of a card has found them."""
@@ -65,7 +69,15 @@ class Actors:
             return None
         return Author(person.email, person.timezone)
 
-    async def _asked(self, user_id: str) -> Author:
+    async def _home(self) -> Home | None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await self.client.home()
+        except Exception as error:
+            log.warning("workspace_unknown", error=type(error).__name__)
+            return None
+
+    async def _asked(self, user_id: str, home: Home | None = None) -> Author:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 user = data_of(await self.client.web.users_info(user=user_id)).get("user") or {}
@@ -76,10 +88,11 @@ class Actors:
             ) from error
         except Exception as error:
             raise NotAllowed("Slack did not answer who this is. Please try again.") from error
-        why = unfit(user)
+        why = unfit(user, home)
         if why:
             raise NotAllowed(f"This person {why} and cannot act on cases.")
-        email = (user.get("profile") or {}).get("email")
+        mapped = next((email for email, id_ in self.slack_users.items() if id_ == user_id), None)
+        email = mapped or (user.get("profile") or {}).get("email")
         if not isinstance(email, str) or "@" not in email:
             raise NotAllowed("Slack knows no e-mail address of this person.")
         return Author(email.strip().lower(), user.get("tz"))

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from services.router.slack.members import Home
 from shared.errors import ConfigurationError
 from shared.settings import SlackSettings
 
@@ -20,6 +21,7 @@ class SlackClient:
         self.settings = settings
         self._session: aiohttp.ClientSession | None = None
         self._web: AsyncWebClient | None = None
+        self._home: Home | None = None
 
     @property
     def web(self) -> AsyncWebClient:
@@ -33,6 +35,13 @@ class SlackClient:
             self._web = self._connect()
         assert self._session is not None
         return self._session
+
+    async def home(self) -> Home:
+        """Whose workspace the token is for; asked once. Raises what the call raises."""
+        if self._home is None:
+            told = data_of(await self.web.auth_test())
+            self._home = Home(str(told.get("team_id") or ""), told.get("enterprise_id") or None)
+        return self._home
 
     async def answer(self, response_url: str, text: str) -> None:
         """Tell one person something, for up to 30 minutes after their click. Raises what the connection raises."""

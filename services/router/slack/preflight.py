@@ -50,7 +50,7 @@ async def send_test_alert(runtime: Runtime, to_email: str) -> str:
     """Post a harmless card to one person; returns a sentence. Raises CloseloopError saying why it did not arrive."""
     client = SlackClient(runtime.settings.slack)
     try:
-        channel = SlackChannel(client)
+        channel = SlackChannel(client, runtime.policy.routing.slack_users)
         person = await channel.person(to_email.strip().lower())
         if isinstance(person, Unreachable):
             raise CloseloopError(f"{to_email} {person.why}: check the e-mail address in their Slack profile.")

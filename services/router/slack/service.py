@@ -1,6 +1,7 @@
 """Slack's part of the router: its doors, its loops (sender, Socket Mode) and its checks."""
 
 import asyncio
+from datetime import timedelta
 
 from starlette.routing import Route
 
@@ -8,6 +9,7 @@ from services.router.cases import Cases
 from services.router.channels.slack import SlackChannel
 from services.router.covering import Covering
 from services.router.delivery import Delivery
+from services.router.preflight import PACE, Preflight
 from services.router.slack.absences import AwayDesk
 from services.router.slack.actors import Actors
 from services.router.slack.clicks import Clicks
@@ -32,13 +34,17 @@ class SlackService:
         settings, clock, database = runtime.settings.slack, runtime.clock, runtime.database
         self._settings = settings
         self.client = SlackClient(settings)
-        actors = Actors(self.client, database, clock)
+        slack_users = runtime.policy.routing.slack_users
+        actors = Actors(self.client, database, clock, slack_users)
+        channel = SlackChannel(self.client, slack_users)
         self._replies = Replies(self.client)
         self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake)
         covering = Covering(database, cases, runtime.policy, clock, wake.set)
-        desk = AwayDesk(covering, actors, SlackChannel(self.client), clock)
+        desk = AwayDesk(covering, actors, channel, clock)
         self.commands = Commands(database, clock, self.client, actors, runtime.settings.http.public_url, desk)
-        self.delivery = Delivery(runtime, database, cases, SlackChannel(self.client), wake)
+        self.delivery = Delivery(runtime, database, cases, channel, wake)
+        pace = PACE if settings.rate_limits else timedelta(0)
+        self.preflight = Preflight(database, channel, runtime.policy, clock, pace)
         self._endpoints = Endpoints(settings, clock, self.clicks, self.commands)
 
     def routes(self) -> list[Route]:
@@ -48,7 +54,7 @@ class SlackService:
         """None without a bot token: notices wait in the outbox until there is one."""
         if self._settings.bot_token is None:
             return []
-        found = [Loop("slack sender", self.delivery.run)]
+        found = [Loop("slack sender", self.delivery.run), Loop("preflight", self.preflight.run)]
         if self._settings.app_token is not None:
             token = self._settings.app_token.get_secret_value()
             found.append(Loop("slack socket mode", SocketMode(token, self.client, self.clicks, self.commands).run))

@@ -10,9 +10,9 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.case import Case
-from services.router.domain.view import CaseView, EntryView, ResponseView, TouchView
+from services.router.domain.view import AwayView, CaseView, EntryView, ResponseView, TouchView
 from services.router.store import cases as rows
-from services.router.store import directory, texts
+from services.router.store import directory, people, texts
 from services.router.tables import cases, contacts, journal, responses, tickets
 from services.router.tables import texts as text_rows
 
@@ -78,6 +78,7 @@ async def _views(connection: AsyncConnection, found: Sequence[RowMapping]) -> di
     account_ids = sorted({case.account_id for case in loaded.values() if case.account_id})
     accounts = await directory.account_views(connection, account_ids)
     answers = await _responses(connection, ids)
+    owners = await people.find(connection, sorted({case.owner for case in loaded.values() if not case.ended}))
     touches, last = await _touches(connection, ids), await _last_entries(connection, ids)
     return {
         case_id: CaseView(
@@ -87,9 +88,16 @@ async def _views(connection: AsyncConnection, found: Sequence[RowMapping]) -> di
             touch=touches.get(case_id),
             earlier_low=await _earlier_low(connection, case),
             last_entry=last.get(case_id),
+            owner_away=_away(owners.get(case.owner)),
         )
         for case_id, case in loaded.items()
     }
+
+
+def _away(person: people.Person | None) -> AwayView | None:
+    if person is None or person.away is None:
+        return None
+    return AwayView(person.away, person.away_until, person.checked_at)
 
 
 async def _responses(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[ResponseView, ...]]:
