@@ -3,27 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.router.api.fields import Email, Instant, Key, Text, Version, Words
+from services.router.api.fields import Actor, Email, Instant, Key, Text, Version, Word, Words
 from services.router.domain import commands
 
 
 class Body(BaseModel):
-    """`actor` is the e-mail of who does it (not needed with a console session); `version` the case version they saw."""
+    """`actor` is who does it, best by e-mail (not needed with a console session); `version` the case version they
+    saw."""
 
     model_config = ConfigDict(extra="ignore")
 
-    actor: Email | None = None
+    actor: Actor | None = None
     version: Version | None = None
 
 
 class TouchBody(Body):
     """A real contact with the customer. `touched_at` may lie in the past; now, when it is left out."""
 
-    channel: Literal["call", "email", "meeting", "chat", "other"]
+    channel: Word = Field(examples=list(commands.CHANNELS))
     touched_at: Instant | None = None
     acknowledgement: Words
     next_step: Words
@@ -43,7 +44,7 @@ class SnoozeBody(ReasonBody):
 
 
 class ResolveBody(Body):
-    outcome: Literal["fixed", "workaround", "explained", "refund_or_credit", "roadmap", "no_action", "other"]
+    outcome: Word = Field(examples=list(commands.OUTCOMES))
     what_was_done: Words
 
 
@@ -63,7 +64,7 @@ class OpenBody(BaseModel):
 
     account_id: Key
     subject: Words
-    actor: Email | None = Field(default=None, description="Who opens it; not needed with a console session.")
+    actor: Actor | None = Field(default=None, description="Who opens it; not needed with a console session.")
 
 
 Build = Callable[[Any, str, datetime], commands.Command]

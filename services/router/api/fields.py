@@ -11,6 +11,7 @@ MOST_ON_A_PAGE = 200
 
 Text = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=_NO_NUL)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=_NO_NUL)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 Email = Annotated[
     str,
@@ -18,6 +19,7 @@ Email = Annotated[
     StringConstraints(max_length=320, pattern=_ADDRESS),
     AfterValidator(str.lower),
 ]
+Actor = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=320, pattern=_NO_NUL)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Instant = Annotated[AwareDatetime, Field(examples=["2026-11-20T14:30:00Z"])]
 

@@ -23,7 +23,8 @@ class Acknowledge(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogTouch(Command):
-    """A real contact. `channel` is one of CHANNELS; `touched_at` may lie in the past, after the flag."""
+    """A real contact. `channel` is one of CHANNELS or the team's own word; `touched_at` may lie in the past, after
+    the flag."""
 
     channel: str
     touched_at: datetime
@@ -55,7 +56,7 @@ class Snooze(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve(Command):
-    """`outcome` is one of OUTCOMES."""
+    """`outcome` is one of OUTCOMES or the team's own word."""
 
     outcome: str
     what_was_done: str

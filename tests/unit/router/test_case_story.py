@@ -199,7 +199,7 @@ def test_a_touch_typed_while_somebody_acknowledged_is_not_thrown_away(story: Sto
 @pytest.mark.parametrize(
     ("facts", "field"),
     [
-        ({"channel": "telepathy"}, "channel"),
+        ({"channel": "x" * 61}, "channel"),
         ({"touched_at": NOON + HOUR}, "touched_at"),
         ({"touched_at": NOON - DAY}, "touched_at"),
         ({"acknowledgement": "   "}, "acknowledgement"),

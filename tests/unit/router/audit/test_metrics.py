@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -161,13 +162,13 @@ async def test_periods_and_groups_share_out_every_promise_once(kind: PeriodKind,
 def test_periods_lie_side_by_side(last: datetime, kind: PeriodKind, days: int) -> None:
     within = window(kind, last.date() - timedelta(days=days), last.date(), NOW)
     found = list(starts(within, kind))
-    assert all(next_start(start, kind) == after for start, after in zip(found, found[1:], strict=False))
+    assert all(next_start(start, kind) == after for start, after in pairwise(found))
     assert start_of(last, kind) == found[-1]
 
 
 @pytest.mark.parametrize(("first", "last"), [("2026-02-01", "2026-01-01"), ("2020-01-01", "2026-01-01")])
 def test_a_range_that_cannot_be_is_refused(first: str, last: str) -> None:
-    with pytest.raises(ValueError, match="to|periods"):
+    with pytest.raises(ValueError, match=r"to|periods"):
         window(PeriodKind.DAY, datetime.fromisoformat(first).date(), datetime.fromisoformat(last).date(), NOW)
 
 
