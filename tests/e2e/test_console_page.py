@@ -1,0 +1,133 @@
+"""CX operations in front of the console, in a real browser: signing in, touching a case, following a number."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from tests.support.domain import ANA, LEA
+from tests.support.router import RouterBench
+from tests.support.router_doors import Doors
+from tests.support.slack_sandbox import serving
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+ATTACK = '<img src=x onerror="document.title=`hit`"> & <b>bold</b>'
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium"),
+]
+
+
+@dataclass
+class Desk:
+    """A signed-in person at the console, five hours east of Greenwich, and the router behind it."""
+
+    page: Page
+    router: RouterBench
+    url: str
+    complaints: list[str]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    router = await RouterBench.create(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db")
+    await router.account()
+    doors = Doors(router)
+    async with serving(doors.app) as url, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = await browser.new_context(timezone_id="Asia/Karachi", locale="en-GB")
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(url + doors.sign_in_path())
+        await page.get_by_label("Your e-mail").fill(ANA)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page).to_have_url(f"{url}/")
+        yield Desk(page, router, url, complaints)
+        await browser.close()
+    await router.close()
+    assert complaints == []
+
+
+async def test_a_touch_is_logged_in_the_readers_own_time(desk: Desk) -> None:
+    case = (await desk.router.low(comment=ATTACK)).case
+    desk.router.clock.advance(timedelta(hours=3))
+    page = desk.page
+    await page.reload()
+    await page.get_by_role("link", name="Acme Ltd").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Acme Ltd")
+    await expect(page.locator("article blockquote")).to_have_text(ATTACK)
+    await expect(page.get_by_text("3 Nov 2026, 17:00")).not_to_have_count(0)
+
+    await expect(page.get_by_label("When (your time)")).to_have_value("2026-11-02T20:00")
+    await page.get_by_label("When (your time)").fill("2026-11-02T19:30")
+    await page.get_by_label("What you acknowledged").fill("You lost a morning to the export")
+    await page.get_by_label("What happens next").fill("A fixed export")
+    await page.get_by_label("By when").fill("2026-11-20")
+    await page.get_by_role("button", name="Log a touch").click()
+    await expect(page.get_by_role("status")).to_have_text("Touch logged.")
+    await expect(page.get_by_text("Journal verified: 2 entries")).to_be_visible()
+
+    touched = (await desk.router.journal(case.id))[-1]
+    assert (touched.actor, touched.data["touched_at"]) == (ANA, "2026-11-02T14:30:00Z")
+
+
+async def test_what_was_typed_survives_somebody_who_was_faster(desk: Desk) -> None:
+    case = (await desk.router.low()).case
+    page = desk.page
+    await page.goto(f"{desk.url}/cases/{case.id}")
+    form = page.locator(f'form[action="/cases/{case.id}/reassign"]')
+    await page.locator("summary", has_text="Reassign").click()
+    await form.get_by_label("New owner").fill(ANA)
+    await form.get_by_label("Why").fill("She knows them best")
+    await form.get_by_role("button").click()
+    await expect(form.get_by_label("Why")).to_have_value("She knows them best")
+    await expect(form.get_by_role("alert")).to_contain_text("owns this case already")
+    await form.get_by_label("New owner").fill(LEA)
+    await form.get_by_role("button").click()
+    await expect(page.get_by_role("status")).to_contain_text(f"Reassigned to {LEA}")
+    desk.complaints[:] = [text for text in desk.complaints if "422" not in text]
+
+
+async def test_a_number_leads_to_its_cases_and_a_chip_filters(desk: Desk) -> None:
+    await desk.router.low()
+    await desk.router.low(record_id="r2", requester_email="x@stray.example")
+    desk.router.clock.advance(timedelta(hours=30))
+    page = desk.page
+    await page.goto(f"{desk.url}/sla")
+    await page.locator("td.late a").click()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+    await page.get_by_role("link", name="Acme Ltd").click()
+    await expect(page.locator(".facts")).to_contain_text("6 h overdue")
+
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Cases").click()
+    await page.get_by_role("link", name="Mine").click()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await page.get_by_role("link", name="Mine remove").click()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_is_wider_than_a_phone(desk: Desk, scheme: str) -> None:
+    case = (await desk.router.low(comment="x" * 400)).case
+    page = desk.page
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.set_viewport_size({"width": 390, "height": 800})
+    for path in ("/", f"/cases/{case.id}", "/sla", "/sla/cases", "/accounts", "/accounts/unmatched", "/health"):
+        await page.goto(desk.url + path)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+async def test_signing_out_ends_it(desk: Desk) -> None:
+    await desk.page.get_by_role("button", name="Sign out").click()
+    await desk.page.goto(f"{desk.url}/sla")
+    await expect(desk.page.get_by_label("Admin token")).to_be_visible()
