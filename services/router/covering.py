@@ -98,15 +98,23 @@ class Covering:
         self._wake()
         return moved
 
-    async def back(self, person: str, actor: str, at_once: bool = True) -> tuple[int, int]:
-        """End every absence of a person that has begun; returns how many, and how many cases changed hands (none yet
-        where the loop is left to it)."""
+    async def back(self, person: str, actor: str, at_once: bool = True, coming: bool = False) -> tuple[int, int]:
+        """End every absence of a person that has begun, with `coming` also those that have not; returns how many, and
+        how many cases changed hands (none yet where the loop is left to it)."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            begun = [cover for cover in await covers.holding(tx, now) if cover.person == person]
-            moved = [await self._end(tx, cover, actor, now, at_once) for cover in begun]
+            known = [record.cover for record in await covers.listed(tx, now, person=person)]
+            ending = [cover for cover in known if coming or cover.holds(now)]
+            moved = [await self._end(tx, cover, actor, now, at_once) for cover in ending]
         self._wake()
-        return len(begun), sum(moved)
+        return len(ending), sum(moved)
+
+    async def coming(self, person: str) -> list[Cover]:
+        """The absences of a person that have not begun, in order."""
+        now = self._clock.now()
+        async with self._database.read() as connection:
+            found = await covers.listed(connection, now, person=person)
+        return [record.cover for record in found if record.cover.starts_at > now]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Any number of routers may run it."""

@@ -92,9 +92,15 @@ def until_words(cover: Cover, now: datetime) -> str:
     """The last day of an absence, such as `Fri 27 Nov`, as it is called where the person lives."""
     if cover.ends_at is None:
         return "they are back"
-    last = (cover.ends_at - timedelta(microseconds=1)).astimezone(_zone(cover.timezone))
+    last = cover.ends_at - timedelta(microseconds=1)
     year = f" {last.year}" if last.year != now.year else ""
-    return f"{last:%a} {last.day} {last:%b}{year}"
+    return f"{day_of(last, cover.timezone)}{year}"
+
+
+def day_of(at: datetime, timezone: str) -> str:
+    """`Fri 27 Nov`, as it is there."""
+    there = at.astimezone(_zone(timezone))
+    return f"{there:%a} {there.day} {there:%b}"
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -6,7 +6,7 @@ from services.router.cases import InvalidCommand
 from services.router.channels.base import Unreachable
 from services.router.channels.slack import SlackChannel
 from services.router.covering import Absence, Covering
-from services.router.domain.absence import until_words
+from services.router.domain.absence import day_of, until_words
 from services.router.slack.actors import Actors
 from services.router.slack.away import Away, NotUnderstood, parse_away
 from services.router.slack.submissions import Author
@@ -47,11 +47,18 @@ class AwayDesk:
         last = f"until {until}" if item.ends_at is None else f"until {until}, which is the last day"
         return f"Noted: you are away {last}. From then on: {entered.words}. `/loops back` ends it."
 
-    async def back(self, author: Author) -> str:
-        ended, _ = await self.covering.back(author.email, author.email, at_once=False)
+    async def back(self, author: Author, coming: bool = False) -> str:
+        ended, _ = await self.covering.back(author.email, author.email, at_once=False, coming=coming)
+        later = await self.covering.coming(author.email)
+        more = (
+            f" You have an absence to come, from {day_of(later[0].starts_at, later[0].timezone)}: "
+            "`/loops back all` takes it back."
+            if later
+            else ""
+        )
         if not ended:
-            return "You were not away. An absence that is still to come can be taken back in the console or by the API."
-        return "Welcome back. Your cases that are still open come back to you in a moment."
+            return f"You were not away.{more}"
+        return f"Welcome back. Your cases that are still open come back to you in a moment.{more}"
 
     async def _cover(self, wish: Away) -> str | None:
         if wish.cover_user is not None:

@@ -80,8 +80,8 @@ class Commands:
         verb, _, rest = text.partition(" ")
         if verb.lower() == "away":
             return Rendered(mrkdwn.escape(await self.desk.away(author, rest)), [])
-        if word == "back":
-            return Rendered(mrkdwn.escape(await self.desk.back(author)), [])
+        if word in ("back", "back all"):
+            return Rendered(mrkdwn.escape(await self.desk.back(author, coming=word != "back")), [])
         if word in ("", "mine"):
             return await self._list("Your open cases", author.email)
         return Rendered(f"Not understood.\n{lists.HELP}", [])

@@ -65,3 +65,13 @@ async def test_people_are_never_matched_by_name_and_nobody_covers_for_themselves
         unknown = await says(bench, ANA, "away until Friday cover nobody@us.example")
         assert "has no active Slack account" in unknown
         assert "Write for example" in await says(bench, LEA, "away on a boat")
+
+
+async def test_an_absence_to_come_is_taken_back_only_when_that_is_said(bench: SlackBench) -> None:
+    async with bench.sending():
+        await says(bench, ANA, f"away from Thursday until Friday cover {mention(bench, MAX)}")
+        assert "from Thu 5 Nov" in await says(bench, ANA, "back")
+        assert await says(bench, ANA, "back all") == (
+            "Welcome back. Your cases that are still open come back to you in a moment."
+        )
+        assert await says(bench, ANA, "back all") == "You were not away."
