@@ -109,7 +109,7 @@ def test_from_a_low_score_to_a_closed_case(
         "flagged": 1, "touched_in_time": 1, "closed_in_time": 1, "reopened": 0,
     }  # fmt: skip
     assert figures["alert_p50_s"] < 5
-    eventually(lambda: relayed(closeloop, case["id"]) == happened, what="every journal entry on the bus")
+    eventually(lambda: relayed(closeloop, case["id"]) == happened, what="every journal entry on the bus", every=0.2)
 
 
 def relayed(closeloop: Deployment, case_id: str) -> list[str]:

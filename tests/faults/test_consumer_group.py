@@ -31,13 +31,17 @@ def test_g3_members_come_and_go_while_events_flow(
     for program in (program for pair in newcomers.values() for program in pair):
         program.start()
     for service, group in GROUPS.items():
-        eventually(lambda group=group: len(wait_for(members(kafka_bootstrap, group))) == 3, 40, f"three of {service}")
+        eventually(
+            lambda group=group: len(wait_for(members(kafka_bootstrap, group))) == 3, 40, f"three of {service}", 0.2
+        )
 
     flow.begins(40)
     closeloop.program("scoring").stop()  # one leaves in order, one is killed
     closeloop.program("router").kill()
     for service, group in GROUPS.items():
-        eventually(lambda group=group: len(wait_for(members(kafka_bootstrap, group))) == 2, 40, f"two of {service}")
+        eventually(
+            lambda group=group: len(wait_for(members(kafka_bootstrap, group))) == 2, 40, f"two of {service}", 0.2
+        )
     closeloop.turns_to(newcomers["router"][0])
 
     flow.begins(20)

@@ -48,12 +48,14 @@ def test_g3_while_postgresql_is_gone_offsets_stand_still_and_nobody_is_evicted(
     gone_at = time.monotonic()
     flow.begins(10)
     flow.ends()  # ingest has no database: it takes everything
-    eventually(lambda: len(closeloop.published("feedback.scored")) == 15, what="scoring goes on")
+    eventually(lambda: len(closeloop.published("feedback.scored")) == 15, what="scoring goes on", every=0.2)
     refused = closeloop.api.get("/v1/cases")
     assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
     assert int(refused.headers["retry-after"]) < 60
     assert closeloop.api.get("/readyz").status_code == 503
-    eventually(lambda: time.monotonic() - gone_at > 2.5 * SESSION_SECONDS, what="longer than a session lasts")
+    eventually(
+        lambda: time.monotonic() - gone_at > 2.5 * SESSION_SECONDS, what="longer than a session lasts", every=0.2
+    )
     assert wait_for(offsets(kafka_bootstrap, INTAKE_GROUP)) == before
     assert wait_for(members(kafka_bootstrap, INTAKE_GROUP)) == there
 
@@ -85,7 +87,7 @@ def test_g1_while_kafka_is_gone_ingest_answers_503_and_loses_nothing_it_took(
     found = reckon(closeloop, flow)
     assert not found.wrong, str(found)
     assert found.responses - taken in (5, 6)  # what was refused may have arrived all the same, but not twice
-    eventually(lambda: all_relayed(closeloop), what="the journal goes on to the bus")
+    eventually(lambda: all_relayed(closeloop), what="the journal goes on to the bus", every=0.2)
 
 
 def all_relayed(closeloop: Deployment) -> bool:

@@ -81,8 +81,8 @@ class Reckoning:
 def reckon(closeloop: Deployment, flow: Flow, within: float = PATIENCE) -> Reckoning:
     """Wait until nothing is under way any more, then count."""
     flow.ends()
-    eventually(lambda: _arrived(closeloop, flow), within, "every response in a case")
-    eventually(lambda: _settled(closeloop), within, "every notice sent")
+    eventually(lambda: _arrived(closeloop, flow), within, "every response in a case", every=0.2)
+    eventually(lambda: _settled(closeloop), within, "every notice sent", every=0.2)
     cases = closeloop.cases()
     posts = closeloop.slack.all_posts()
     reckoning = Reckoning(

@@ -16,8 +16,8 @@ async def until(condition: Callable[[], object], within: float = 20.0) -> None:
         await asyncio.sleep(0.005)
 
 
-def eventually(probe: Callable[[], T], within: float = 20.0, what: str = "") -> T:
-    """The first true answer of `probe`, asked again and again by plain code; what it asserts may fail meanwhile.
+def eventually(probe: Callable[[], T], within: float = 20.0, what: str = "", every: float = 0.02) -> T:
+    """The first true answer of `probe`, asked `every` so many seconds; what it asserts may fail meanwhile.
 
     AssertionError after `within` seconds, with `what` and the last failure.
     """
@@ -31,4 +31,4 @@ def eventually(probe: Callable[[], T], within: float = 20.0, what: str = "") -> 
         except AssertionError as failure:
             why = str(failure)
         assert time.monotonic() < deadline, f"{what or 'not so'} within {within:g} s: {why}"
-        time.sleep(0.02)
+        time.sleep(every)
