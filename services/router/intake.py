@@ -1,4 +1,4 @@
-"""feedback.scored -> rows: every response is stored; a flagged one gets its case, in one transaction a batch (G4)."""
+"""feedback.scored -> rows: every response is stored; a flagged one gets its case, in the same transaction (G4)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,6 +25,8 @@ from shared.observability import EVENTS_LOST
 from shared.policy import Policy
 
 WEBHOOK, RECONCILER = "webhook", "reconciler"
+# SQLite has one writer: a whole batch in one transaction would keep alerts from being sent for seconds.
+_AT_ONCE = 8
 _DECODER = msgspec.json.Decoder(FeedbackScored)
 
 
@@ -40,9 +42,14 @@ class Intake:
         self._free_mail = FREE_MAIL | frozenset(policy.routing.free_mail_domains)
 
     async def handle(self, messages: Sequence[Message]) -> None:
-        """Raises PoisonError for what is no scored response; DatabaseUnavailable when nothing was written."""
+        """Raises PoisonError for what is no scored response; DatabaseUnavailable when not all was written: the same
+        messages again write the rest (G2)."""
         events = [from_message(message) for message in messages]
         scored = [(event.id, decode_data(event, _DECODER)) for event in events]
+        for start in range(0, len(scored), _AT_ONCE):
+            await self._store(scored[start : start + _AT_ONCE])
+
+    async def _store(self, scored: Sequence[tuple[str, FeedbackScored]]) -> None:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             fresh = await responses.unseen(tx, [event_id for event_id, _ in scored], now)
