@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 SOURCES = ("api", "csv", "slack", "status_hint")
 _LOOK_EVERY = timedelta(seconds=1)
 _LONGEST = timedelta(days=3 * 366)
+_PART = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +78,23 @@ class Covering:
         async with self._database.transaction() as tx:
             known = await covers.same(tx, cover)
             if known is None:
-                await covers.add(tx, record, cover.next_look(now) if at_once else max(now, cover.starts_at))
-                moved = await self._follow(tx, cover.person, now) if at_once else 0
+                await covers.add(tx, record, max(now, cover.starts_at))
             stand_in = (await self._cases.reach(tx, max(now, cover.starts_at))).absences.of(cover.person)
-        self._wake()
+        moved = await self.sweep() if at_once else 0
         words = stand_in.words if stand_in is not None else "the absence is over"
         if stand_in is not None and stand_in.email is not None:
             words = f"{stand_in.email} {stand_in.words}"
-        return Entered(known or record, 0 if known else moved, words, fresh=known is None)
+        return Entered(known or record, moved, words, fresh=known is None)
 
     async def end(self, cover_id: str, actor: str) -> int:
         """End a cover, or take back one to come; returns how many cases changed hands. Raises NotFound.
         One that is over is left as it is."""
-        now = self._clock.now()
         async with self._database.transaction() as tx:
             record = await covers.load(tx, cover_id)
             if record is None:
                 raise NotFound(f"There is no cover {cover_id}.")
-            moved = await self._end(tx, record.cover, actor, now)
-        self._wake()
-        return moved
+            await self._end(tx, record.cover, actor)
+        return await self.sweep()
 
     async def back(self, person: str, actor: str, at_once: bool = True, coming: bool = False) -> tuple[int, int]:
         """End every absence of a person that has begun, with `coming` also those that have not; returns how many, and
@@ -105,9 +103,9 @@ class Covering:
         async with self._database.transaction() as tx:
             known = [record.cover for record in await covers.listed(tx, now, person=person)]
             ending = [cover for cover in known if coming or cover.holds(now)]
-            moved = [await self._end(tx, cover, actor, now, at_once) for cover in ending]
-        self._wake()
-        return len(ending), sum(moved)
+            for cover in ending:
+                await self._end(tx, cover, actor)
+        return len(ending), await self.sweep() if at_once else 0
 
     async def coming(self, person: str) -> list[Cover]:
         """The absences of a person that have not begun, in order."""
@@ -130,21 +128,36 @@ class Covering:
         changed = 0
         while True:
             now = self._clock.now()
+            async with self._database.read() as connection:
+                cover = await covers.next_due(connection, now)
+            if cover is None:
+                return changed
+            moved = await self._follow_many(cover.person, now)
             async with self._database.transaction() as tx:
-                cover = await covers.claim_due(tx, now)
-                moved = await self._follow(tx, cover.person, now) if cover is not None else 0
+                if await covers.claim(tx, cover.id, now):
+                    moved += await self._follow(tx, cover.person, now)
             changed += moved
             if moved:
                 self._wake()
-            if cover is None:
-                return changed
 
-    async def _end(self, tx: AsyncConnection, cover: Cover, actor: str, now: datetime, at_once: bool = True) -> int:
-        if cover.over_at is not None and cover.over_at <= now:
-            return 0
-        ended = replace(cover, ended_at=now)
-        await covers.end(tx, cover.id, actor, now, ended.next_look(now) if at_once else now)
-        return await self._follow(tx, cover.person, now) if at_once else 0
+    async def _follow_many(self, person: str, now: datetime) -> int:
+        """With many cases a part at a time, so that nothing else waits for long: looking at a case once more does
+        nothing, and what is left is done with the claim."""
+        async with self._database.read() as connection:
+            case_ids = await covers.cases_owned(connection, person)
+        changed = 0
+        for start in range(0, len(case_ids) if len(case_ids) > _PART else 0, _PART):
+            async with self._database.transaction() as tx:
+                reach = await self._cases.reach(tx, now)
+                for case_id in case_ids[start : start + _PART]:
+                    changed += await self._follow_owner(tx, case_id, reach, now)
+            self._wake()
+        return changed
+
+    async def _end(self, tx: AsyncConnection, cover: Cover, actor: str) -> None:
+        now = self._clock.now()
+        if cover.over_at is None or cover.over_at > now:
+            await covers.end(tx, cover.id, actor, now)
 
     async def _follow(self, tx: AsyncConnection, person: str, now: datetime) -> int:
         """Give every open case this person's coming or going concerns to whom it belongs now."""

@@ -50,8 +50,9 @@ async def same(connection: AsyncConnection, cover: Cover) -> Record | None:
     return next(iter(await _records(connection, statement)), None)
 
 
-async def end(tx: AsyncConnection, cover_id: str, by: str, now: datetime, look_at: datetime | None) -> None:
-    values = {"ended_at": now, "ended_by": by, "look_at": look_at}
+async def end(tx: AsyncConnection, cover_id: str, by: str, now: datetime) -> None:
+    """Ended early; its cases are to be looked at now."""
+    values = {"ended_at": now, "ended_by": by, "look_at": now}
     await tx.execute(update(covers).where(covers.c.id == cover_id).values(**values))
 
 
@@ -82,22 +83,21 @@ async def listed(
     return await _records(connection, statement.order_by(order, covers.c.id))
 
 
-async def claim_due(tx: AsyncConnection, now: datetime) -> Cover | None:
-    """The next one whose cases must be looked at, with its next look noted in this transaction; rows that other
-    routers hold are passed over (G5)."""
-    found = (
-        select(*_COVER)
-        .where(covers.c.look_at <= now)
-        .order_by(covers.c.look_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    row = (await tx.execute(found)).mappings().first()
+async def next_due(connection: AsyncConnection, now: datetime) -> Cover | None:
+    """The next one whose cases must be looked at."""
+    statement = select(*_COVER).where(covers.c.look_at <= now).order_by(covers.c.look_at, covers.c.id).limit(1)
+    row = (await connection.execute(statement)).mappings().first()
+    return None if row is None else Cover(**row)
+
+
+async def claim(tx: AsyncConnection, cover_id: str, now: datetime) -> bool:
+    """Note the next look at it in this transaction; False when another router was first (G5)."""
+    due = select(*_COVER).where(covers.c.id == cover_id, covers.c.look_at <= now).with_for_update()
+    row = (await tx.execute(due)).mappings().first()
     if row is None:
-        return None
-    cover = Cover(**row)
-    await tx.execute(update(covers).where(covers.c.id == cover.id).values(look_at=cover.next_look(now)))
-    return cover
+        return False
+    await tx.execute(update(covers).where(covers.c.id == cover_id).values(look_at=Cover(**row).next_look(now)))
+    return True
 
 
 async def cases_owned(connection: AsyncConnection, person: str) -> list[str]:

@@ -239,6 +239,16 @@ async def test_a_close_out_question_that_waits_is_asked_of_the_cover(router: Rou
     assert [kind for kind, to in await router.told(case_id) if to == EVA] == ["card", "close_out"]
 
 
+async def test_more_cases_than_fit_one_transaction_all_move_and_all_come_back(router: RouterBench) -> None:
+    for number in range(60):
+        await router.account(f"a{number}", domains=[f"a{number}.example"])
+        await router.hears(router.answer(2, record_id=f"r{number}", requester_email=f"x@a{number}.example"))
+    assert (await router.away(ANA, EVA)).moved == 60
+    assert {view.case.owner for view in await router.all_cases()} == {EVA}
+    assert await router.covering.back(ANA, ANA) == (1, 60)
+    assert {view.case.owner for view in await router.all_cases()} == {ANA}
+
+
 async def test_g5_many_routers_follow_an_absence_once(router: RouterBench) -> None:
     case_id = (await router.low(2)).case.id
     await router.away(ANA, EVA, starts_in=HOUR)
