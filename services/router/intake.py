@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases, Need, key_of_account
 from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.matching import Match, clues_of, domain_of, match, orphan_key
-from services.router.domain.revision import VENDOR_FIELDS, Change, Revision, is_twin, only_listed, revise
+from services.router.domain.revision import Change, Revision, is_twin, only_listed, revise, says_again
 from services.router.store import cases as case_rows
 from services.router.store import deadlines, directory, responses, sources, texts
 from services.router.store.responses import Known
@@ -118,9 +119,13 @@ class Intake:
     async def _revise(self, tx: AsyncConnection, known: Known, scored: FeedbackScored, now: datetime) -> None:
         answer = scored.response
         revision = revise(known, scored)
-        if revision.change is Change.NONE or await self._nothing_new(tx, known, revision, scored):
+        if revision.change is Change.NONE:
+            return
+        row = await responses.row_of(tx, known.id)
+        if await self._nothing_new(tx, known, row, revision, answer):
             return
         changes = {**_content(scored), "revision": known.revision + 1, "received_at": known.received_at}
+        changes["account_hint"] = {**row["account_hint"], **answer.account_hint}
         if answer.comment:
             changes["comment_id"] = await _keep_comment(tx, known.id, answer.comment, now)
         if known.account_id is None:
@@ -130,15 +135,14 @@ class Intake:
             known = await self._adopt(tx, known, str(changes["account_id"]), now)
         await self._follow(tx, known, revision, answer, now)
 
-    async def _nothing_new(self, tx: AsyncConnection, known: Known, revision: Revision, scored: FeedbackScored) -> bool:
+    async def _nothing_new(
+        self, tx: AsyncConnection, known: Known, row: RowMapping, revision: Revision, answer: SurveyResponded
+    ) -> bool:
         """Whether the vendor only says again what is here already; then at most its time moves on."""
-        answer = scored.response
-        row = await responses.row_of(tx, known.id)
-        stored = (await texts.read(tx, [known.comment_id])).get(known.comment_id) if known.comment_id else None
+        comment = (await texts.read(tx, [known.comment_id])).get(known.comment_id) if known.comment_id else None
         if answer.detected_by != WEBHOOK:
-            return only_listed(revision.change, known, answer, stored)
-        given = {name: value for name, value in _content(scored).items() if name in VENDOR_FIELDS and value is not None}
-        same = all(row[name] == value for name, value in given.items()) and answer.comment in (None, stored)
+            return only_listed(revision.change, known, answer, comment)
+        same = says_again(row, answer, comment)
         if same and answer.occurred_at is not None:
             await responses.revise(tx, known.id, {"occurred_at": answer.occurred_at})
         return same

@@ -1,21 +1,18 @@
 """What a later event about the same response means: nothing, a detail, better, worse, or withdrawn (G2)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.events.catalog import FeedbackScored, SurveyResponded
 
 LISTING_TOLERANCE = timedelta(minutes=1)
 TWINS_APART = timedelta(hours=1)
-VENDOR_FIELDS = frozenset(
-    (
-        "metric raw_score raw_scale normalised_score survey_id ticket_id ticket_url subject requester_email "
-        "requester_name account_hint assignee withdrawn"
-    ).split()
-)
-"""What the vendor says of a response; where all of it is as before, nothing was revised."""
+_SAID = (
+    "metric normalised_score survey_id ticket_id ticket_url subject requester_email requester_name assignee withdrawn"
+).split()
 
 
 class Change(StrEnum):
@@ -74,6 +71,14 @@ def revise(known: Stored, scored: FeedbackScored) -> Revision:
 
 def _number(score: float | None) -> str:
     return "no score" if score is None else f"{score:g}"
+
+
+def says_again(stored: Mapping[Any, Any], answer: SurveyResponded, comment: str | None) -> bool:
+    """Whether a webhook says nothing that differs from what is stored of the response, `comment` beside it."""
+    said = {name: getattr(answer, name) for name in _SAID}
+    same = all(stored[name] == value for name, value in said.items() if value is not None)
+    hinted = all(stored["account_hint"].get(name) == value for name, value in answer.account_hint.items())
+    return same and hinted and answer.comment in (None, comment)
 
 
 def only_listed(change: Change, known: Stored, answer: SurveyResponded, comment: str | None) -> bool:
