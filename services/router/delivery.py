@@ -56,11 +56,13 @@ class Delivery:
         self._lease_until: datetime | None = None
         self._unpark_at: datetime | None = None
         self._pausing = False
+        self._settling: asyncio.Task[None] | None = None
 
     @property
     def at_rest(self) -> bool:
         """Nothing is under way, and nothing is known that could be done before time passes."""
-        return self._pausing and not self.desk.wake.is_set() and self.desk.is_idle and not self._book.is_asking
+        waits = self._pausing and not self.desk.wake.is_set() and (self._settling is None or self._settling.done())
+        return waits and self.desk.is_idle and not self._book.is_asking
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns once `stop` is set and the calls under way are written down."""
@@ -81,18 +83,18 @@ class Delivery:
 
     async def _round(self) -> bool:
         """One look at everything; True when something was done, so that there may be more."""
-        settled = await self._settle()
+        self._start_settling()
         if not await self._lead():
-            return settled
+            return False
         if self.desk.breaker.is_open:
             await self._probe()
-            return settled
+            return False
         self._looker.start()
         sent = await self._send()
         async with self._database.read() as connection:
             await self._updater.start(connection)
         await self._unpark()
-        return settled or sent
+        return sent
 
     async def _send(self) -> bool:
         async with self._database.read() as connection:
@@ -123,11 +125,27 @@ class Delivery:
         self._lease_until = now + LEASE_FOR if held else None
         return held
 
-    async def _settle(self) -> bool:
+    def _start_settling(self) -> None:
+        """Beside the sending: what is about to be sent shall not wait until what was sent is written down."""
+        if self._settling is not None and self._settling.done():
+            task, self._settling = self._settling, None
+            task.result()
+        if self._settling is None and (self.desk.results or self._book.news):
+            self._settling = asyncio.create_task(self._settle_or_wait(), name="settle")
+            self._settling.add_done_callback(lambda _: self.desk.wake.set())
+
+    async def _settle_or_wait(self) -> None:
+        try:
+            await self._settle()
+        except TransientError as error:
+            log.warning("settling_waits", error=str(error))
+            await self._clock.sleep(_AFTER_OUTAGE)
+
+    async def _settle(self) -> None:
         results, self.desk.results = self.desk.results, []
         news, self._book.news = self._book.news, []
         if not results and not news:
-            return False
+            return
         try:
             await self._settler.settle(results, news, self._clock.now())
         except BaseException:
@@ -139,7 +157,6 @@ class Delivery:
                 await self._looker.refresh(connection, unsure)
         for result in results:
             self._release(result)
-        return True
 
     def _release(self, result: Result) -> None:
         """The database knows: place and notice are free again."""
@@ -193,6 +210,9 @@ class Delivery:
         """Let the calls under way end, write them down, and let go of the lease."""
         await self._book.close()
         await self.desk.ended(self._timeout.total_seconds())
+        if self._settling is not None:
+            await asyncio.wait([self._settling], timeout=self._timeout.total_seconds())
+            self._settling.cancel()
         with suppress(TransientError):
             await self._settle()
             if self._lease_until is not None:
