@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.router.cases import Cases
 from services.router.domain.matching import clues_of, match
 from services.router.domain.view import AccountView
-from services.router.intake import Intake
+from services.router.intake import TICKET_ENDED, Intake
 from services.router.store import cases as rows
 from services.router.store import directory, responses
 from shared.clock import Clock
@@ -21,7 +21,6 @@ from shared.policy import Policy
 
 _ACCOUNTS = msgspec.json.Decoder(AccountUpdated)
 _TICKETS = msgspec.json.Decoder(TicketChanged)
-_ENDED = frozenset({"solved", "closed"})
 
 
 class Directory:
@@ -83,5 +82,5 @@ class Directory:
             return
         changed_at = ticket.occurred_at or ticket.received_at
         before = await directory.put_ticket(tx, ticket, changed_at)
-        if before in _ENDED and ticket.ticket_status == "open":
+        if before in TICKET_ENDED and ticket.ticket_status == "open":
             await self._intake.ticket_reopened(tx, ticket.source, ticket.ticket_id, ticket.received_at, now)

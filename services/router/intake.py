@@ -27,6 +27,7 @@ from shared.policy import Policy
 
 WEBHOOK, RECONCILER = "webhook", "reconciler"
 # SQLite has one writer: a whole batch in one transaction would keep alerts from being sent for seconds.
+TICKET_ENDED = frozenset({"solved", "closed"})
 _AT_ONCE = 8
 _DECODER = msgspec.json.Decoder(FeedbackScored)
 
@@ -115,6 +116,17 @@ class Intake:
             await sources.count(tx, answer.source, now, late_detected=1)
         if scored.flagged and not scored.late and not answer.withdrawn:
             await self._flag(tx, id_, answer.received_at, now)
+        await self._reopened_meanwhile(tx, answer, now)
+
+    async def _reopened_meanwhile(self, tx: AsyncConnection, answer: SurveyResponded, now: datetime) -> None:
+        """Ratings and tickets travel apart: that a rated ticket was reopened may have been read before the rating."""
+        if answer.ticket_id is None or answer.ticket_status not in TICKET_ENDED:
+            return
+        ticket = await directory.ticket_of(tx, answer.source, answer.ticket_id)
+        rated_at = answer.occurred_at or answer.received_at
+        if ticket is not None and ticket["status"] == "open" and ticket["changed_at"] > rated_at:
+            at = min(ticket["changed_at"], now)
+            await self.ticket_reopened(tx, answer.source, answer.ticket_id, at, now)
 
     async def _revise(self, tx: AsyncConnection, known: Known, scored: FeedbackScored, now: datetime) -> None:
         answer = scored.response

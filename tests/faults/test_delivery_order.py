@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.bus.base import Topic
 from shared.events.catalog import ACCOUNTS_UPDATED, FEEDBACK_RECEIVED, FEEDBACK_SCORED, TICKETS_CHANGED
 from tests.support.blocking import wait_for
 from tests.support.ingest import ADMIN
@@ -120,3 +121,39 @@ async def test_g2_even_the_account_may_come_at_any_time(seed: int, in_order: dic
         await arrive(line, shuffled([*ACCOUNTS, *ANSWERS], chance), chance)
         found = await end_state(line)
         assert found == {name: in_order[name] for name in found}
+
+
+RATED_GOOD = standard(
+    "survey.response.created",
+    "praise",
+    10,
+    {
+        "id": "praise",
+        "metric": "csat",
+        "score": 5,
+        "respondent": {"email": "eva@suedwind.example"},
+        "ticket": {"id": "T-9", "status": "solved"},
+    },
+)
+SOLVED = standard("ticket.updated", "solved", 5, {"ticket": {"id": "T-9", "status": "solved"}})
+REOPENED = standard("ticket.updated", "reopened", 20, {"ticket": {"id": "T-9", "status": "open"}})
+
+
+@pytest.mark.parametrize("first", [FEEDBACK_SCORED, TICKETS_CHANGED], ids=lambda topic: topic.name)
+async def test_g2_a_ticket_reopened_after_its_rating_is_a_case_whichever_is_read_first(
+    first: Topic, tmp_path: Path
+) -> None:
+    """The two travel on different topics: after an outage of scoring the reopening is read long before the rating."""
+    async with running_pipeline(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db") as line:
+        for delivery in [*ACCOUNTS, SOLVED]:
+            await line.deliver(delivery)
+            await line.hand_on_all()
+        for delivery in (RATED_GOOD, REOPENED):
+            await line.deliver(delivery)
+        await line.hand_on(FEEDBACK_RECEIVED.name)
+        await line.hand_on(first.name)
+        await line.hand_on_all()
+        (view,) = await line.router.all_cases()
+        assert (view.case.account_id, view.case.owner) == ("suedwind", "ben@us.example")
+        (response,) = view.responses
+        assert response.reasons == ("The ticket was reopened after the customer rated it.",)
