@@ -25,12 +25,14 @@ class SignIn:
         code, token = str(form.get("code", "")), str(form.get("token", ""))
         email, next_ = str(form.get("email", "")).strip().lower(), str(form.get("next", "/"))
         client = request.client.host if request.client else "unknown"
-        if self._sessions.attempts.exhausted(client):
+        # A one-time code cannot be guessed: whoever holds one is not kept out by somebody guessing tokens.
+        if token and self._sessions.attempts.exhausted(client):
             return self._form(request, 429, code, next_, email, "Too many wrong attempts. Wait five minutes.")
         if not is_email(email):
             return self._form(request, 422, code, next_, email, "Write your e-mail address: the journal will name you.")
         if not (self._sessions.accept_token(token) if token else await self._sessions.accept_code(code)):
-            self._sessions.attempts.failed(client)
+            if token:
+                self._sessions.attempts.failed(client)
             wrong = "This is not the admin token." if token else "This sign-in link was used before or is too old."
             return self._form(request, 401, "", next_, email, wrong)
         response = RedirectResponse(own_path(next_), 303, SECURITY)

@@ -6,18 +6,19 @@ import tempfile
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from services.router import tables
 from services.router.audit.facts.chains import next_cases, read_chains, to_entry
 from services.router.audit.facts.promises import read_promises
 from services.router.audit.figures import measure
 from services.router.audit.invariants import Question, check
-from services.router.audit.periods import PeriodKind, Window, window
+from services.router.audit.periods import Window
 from services.router.audit.promise import Promise
 from services.router.audit.recompute import recompute
 from services.router.audit.service import audit_round, patrol
@@ -326,15 +327,17 @@ async def test_a_round_leaves_gauges_and_a_heartbeat(router: RouterBench) -> Non
 async def test_reading_figures_goes_by_the_index_on_when_promises_start(tmp_path: Path) -> None:
     """Nothing is O(history): a week's figures read the week's rows. (The words of a plan are SQLite's here.)"""
     router = await RouterBench.create(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db")
-    statements: list[str] = []
+    sent: list[tuple[str, Any]] = []
+
+    @event.listens_for(router.database.engine.sync_engine, "before_cursor_execute")
+    def remember(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        sent.append((statement, parameters))
+
     async with router.database.read() as connection:
-        raw = (await connection.get_raw_connection()).driver_connection
-        await raw.set_trace_callback(statements.append)
-        within = window(PeriodKind.WEEK, None, None, router.clock.now())
-        _ = [promise async for promise in read_promises(connection, within)]
-        await raw.set_trace_callback(None)
-        query = next(statement for statement in statements if "touch_clocks" in statement)
-        plan = [row[3] for row in (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")).all()]
+        _ = [promise async for promise in read_promises(connection, ALL_TIME)]
+        query, parameters = next(item for item in sent if "touch_clocks" in item[0])
+        explained = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)
+        plan = [row[3] for row in explained.all()]
     await router.close()
     assert any("ix_touch_clocks_started_at" in step for step in plan), plan
     assert not any(step.startswith("SCAN") for step in plan), plan

@@ -38,12 +38,9 @@ async def cases_without_owner(connection: AsyncConnection) -> list[str]:
 
 
 async def accounts_with_two_cases(connection: AsyncConnection) -> list[str]:
-    twice = (
-        select(cases.c.account_id)
-        .where(NOT_ENDED, cases.c.account_id.is_not(None))
-        .group_by(cases.c.account_id)
-        .having(func.count() > 1)
-    )
+    # An expression, so that SQLite does not walk the index on account_id through all of history.
+    account = cases.c.account_id.concat("")
+    twice = select(account).where(NOT_ENDED, account.is_not(None)).group_by(account).having(func.count() > 1)
     return await _ids(connection, twice)
 
 

@@ -1,4 +1,4 @@
-"""Promises from the rows: one indexed query over the touch clocks of a window of time, streamed oldest first."""
+"""Promises from the rows: one indexed query over the touch clocks of a window of time, oldest first, in pages."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, null, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.audit.periods import Window
@@ -24,16 +24,19 @@ async def read_promises(
 ) -> AsyncGenerator[Promise, None]:
     """The promises that started within the window, in order of start and id; those past `after` when it is given.
     Tier and segment lie in the journal's first entry and are read only `with_tier`."""
-    statement = _query(with_tier).where(
-        touch_clocks.c.started_at >= within.start, touch_clocks.c.started_at < within.end
-    )
-    if after is not None:
-        place = tuple_(touch_clocks.c.started_at, touch_clocks.c.id)
-        statement = statement.where(touch_clocks.c.started_at >= after[0], place > after)
-    result = await connection.stream(statement.order_by(touch_clocks.c.started_at, touch_clocks.c.id))
-    async for rows in result.partitions(_AT_A_TIME):
+    started = touch_clocks.c.started_at
+    statement = _query(with_tier).where(started < within.end).order_by(started, touch_clocks.c.id).limit(_AT_A_TIME)
+    place = after
+    while True:
+        page = statement.where(started >= (place[0] if place else within.start))
+        if place is not None:
+            page = page.where(tuple_(started, touch_clocks.c.id) > place)
+        rows = (await connection.execute(page)).all()
         for promise in await _with_alerts_of_merged(connection, [_promise(row) for row in rows]):
             yield promise
+        if len(rows) < _AT_A_TIME:
+            return
+        place = (rows[-1].started_at, rows[-1].id)
 
 
 async def promises_of_cases(connection: AsyncConnection, case_ids: list[str]) -> list[Promise]:
@@ -96,6 +99,8 @@ def _query(with_tier: bool) -> Select[Any]:
         opened = journal.alias("opened")
         source = source.outerjoin(opened, and_(opened.c.case_id == cases.c.id, opened.c.seq == 1))
         columns.append(opened.c.data.label("opened"))
+    else:
+        columns.append(null().label("opened"))
     return select(*columns).select_from(source)
 
 
@@ -121,7 +126,7 @@ def _lapsed() -> ColumnElement[datetime]:
 
 
 def _promise(row: Any) -> Promise:
-    group = _group(row.opened) if "opened" in row._fields else {}
+    group = _group(row.opened)
     return Promise(
         clock_id=row.id,
         case_id=row.case_id,
