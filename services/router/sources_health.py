@@ -74,6 +74,8 @@ class Watch:
         self._learned_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
+        # After a pause of all of us ingest must have its say first.
+        await sleep_or_stop(self._clock, LOOK_EVERY, stop)
         while not stop.is_set():
             try:
                 await self.look()

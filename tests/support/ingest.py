@@ -51,6 +51,7 @@ class Ingest:
     log: FakeLog
     clock: ManualClock
     runtime: Runtime
+    service: Service
 
 
 def secret_of(source: str) -> str:
@@ -81,9 +82,10 @@ async def running_ingest(
     )
     log, clock = FakeLog(), ManualClock(now)
     runtime = Runtime(settings, Policy(sources=options or {}, routing=routing or {}), clock, log)
-    transport = httpx.ASGITransport(_app(settings, build(runtime)), raise_app_exceptions=False)
+    service = build(runtime)
+    transport = httpx.ASGITransport(_app(settings, service), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=public_url) as http:
-        yield Ingest(http, log, clock, runtime)
+        yield Ingest(http, log, clock, runtime, service)
 
 
 def as_message(record: Record, offset: int = 0, time: datetime = NOW) -> Message:
