@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -18,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 5
 _BACKLOG = 2048
+SWITCH_SECONDS = 0.0005
+"""How long a thread may hold the interpreter while another waits. SQLite's answers come from threads: with Python's own
+5 ms each statement could wait so long for the event loop to pause."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -100,5 +104,6 @@ async def serve(
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.db import direct_sqlite
 from shared.errors import DatabaseUnavailable
 from shared.settings import DatabaseSettings
 
@@ -23,6 +24,7 @@ class Database:
         self.url = make_url(settings.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _create_engine(settings)
+        self._writer = _create_writer(settings) if self.is_sqlite else self.engine
         # SQLite has one writer: waiting in turn here is fairer and cheaper than its busy handler.
         self._turn = asyncio.Lock() if self.is_sqlite else None
 
@@ -47,7 +49,7 @@ class Database:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[AsyncConnection]:
         with _translated():
-            async with self.engine.begin() as connection:
+            async with self._writer.begin() as connection:
                 yield connection
 
     async def ping(self) -> None:
@@ -56,6 +58,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._writer.dispose()
 
 
 class _translated:
@@ -87,7 +90,16 @@ def _create_engine(settings: DatabaseSettings) -> AsyncEngine:
         return create_async_engine(url, pool_size=settings.pool_size, max_overflow=5, pool_pre_ping=True)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    return _create_sqlite(url, direct_sqlite.connect_reader)
+
+
+def _create_writer(settings: DatabaseSettings) -> AsyncEngine:
+    return _create_sqlite(make_url(settings.url), direct_sqlite.connect_writer, pool_size=1, max_overflow=0)
+
+
+def _create_sqlite(url: URL, connect: Any, **pool: Any) -> AsyncEngine:
+    arguments = {"timeout": _BUSY_TIMEOUT_MS / 1000, "async_creator_fn": connect}
+    engine = create_async_engine(url, connect_args=arguments, **pool)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
 
