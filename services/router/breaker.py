@@ -21,7 +21,7 @@ class Breaker:
         return self.probe_at is not None
 
     def succeeded(self) -> None:
-        self.failures = 0
+        self.failures, self._pause = 0, _FIRST
 
     def failed(self, why: str, now: datetime) -> None:
         self.failures += 1
@@ -31,13 +31,15 @@ class Breaker:
     def trip(self, why: str, now: datetime) -> None:
         """Open at once: no message can get through before somebody or something changes."""
         if not self.is_open:
-            self.why, self._pause = why, _FIRST
-            self.probe_at = now + self._pause
+            self._wait(why, now)
 
     def still_down(self, why: str, now: datetime) -> None:
-        self.why = why
-        self._pause = min(self._pause * 2, _LONGEST)
-        self.probe_at = now + self._pause
+        self._wait(why, now)
 
     def close(self) -> None:
+        """Calls may go through again; until one has succeeded the next pause will be longer than the last."""
         self.failures, self.why, self.probe_at = 0, "", None
+
+    def _wait(self, why: str, now: datetime) -> None:
+        self.why, self.probe_at = why, now + self._pause
+        self._pause = min(self._pause * 2, _LONGEST)

@@ -128,7 +128,7 @@ class Sender:
         row, place = pick.row, pick.destination.place
         outcome = await self._call(pick)
         self.desk.judge(outcome, Call.POST)
-        if isinstance(outcome, NotSent | Parked):
+        if isinstance(outcome, NotSent) or (isinstance(outcome, Parked) and not outcome.everywhere):
             self.desk.rest(place, row.attempt)
         person = self.book.get(row.recipient)
         personal = isinstance(person, Reachable) and person.place == place

@@ -146,8 +146,11 @@ class Settler:
                 await notices.doubt(tx, row.id, ended, ended + LOOKS[0], reason)
             case RateLimited(seconds):
                 await notices.postpone(tx, row.id, ended + timedelta(seconds=seconds), "rate limited")
-            case NotSent(reason) | Parked(reason, everywhere=True):
+            case NotSent(reason):
                 await notices.postpone(tx, row.id, ended + backoff(row.attempt), reason)
+            case Parked(reason, everywhere=True):
+                # The breaker holds everything back; once it closes nothing shall wait longer.
+                await notices.postpone(tx, row.id, ended, reason)
             case Parked(reason):
                 await notices.end(tx, row.id, "parked", reason, ended + PARKED_FOR)
             case other:

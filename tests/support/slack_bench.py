@@ -30,11 +30,13 @@ class SlackBench(RouterBench):
     slack: SlackService
     runtime: Runtime
     news: asyncio.Event
+    _others: list[asyncio.Event]
     app_url: str
 
     def _wake(self) -> None:
         super()._wake()
-        self.news.set()
+        for news in (self.news, *self._others):
+            news.set()
 
     def service(self, **slack: Any) -> SlackService:
         """One more router on the same rows and the same Slack."""
@@ -43,7 +45,9 @@ class SlackBench(RouterBench):
             self.runtime.settings.model_copy(update={"slack": settings}), self.policy, self.clock, self.runtime.bus,
             self.database,
         )  # fmt: skip
-        return SlackService(runtime, self.cases, self.news)
+        news = asyncio.Event()
+        self._others.append(news)
+        return SlackService(runtime, self.cases, news)
 
     @asynccontextmanager
     async def sending(self, service: SlackService | None = None) -> AsyncIterator[SlackService]:
@@ -55,7 +59,7 @@ class SlackBench(RouterBench):
             yield chosen
         finally:
             stop.set()
-            self.news.set()
+            self._wake()
             await running
             await chosen.close()
 
@@ -139,7 +143,7 @@ async def slack_bench(url: str, policy: str = POLICY, **slack: Any) -> AsyncIter
     """The bench, its sandbox and its doors, all listening on loopback."""
     bench = await SlackBench.create(url, policy)
     assert isinstance(bench, SlackBench)
-    bench.news = asyncio.Event()
+    bench.news, bench._others = asyncio.Event(), []
     config = SandboxConfig(
         users=[SandboxUser(id=f"U0{email.split('@')[0].upper().replace('-', '')}", email=email) for email in PEOPLE],
         channels=[SandboxChannel(id=CHANNEL, name="team")],

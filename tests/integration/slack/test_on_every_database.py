@@ -1,0 +1,76 @@
+"""The sender's rows on SQLite and PostgreSQL: claims, arrivals, doubts, take-over, updates and clicks."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from tests.support.slack_bench import ANA, LEA, SlackBench, slack_bench
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def bench(database_url: str) -> AsyncIterator[SlackBench]:
+    async with slack_bench(database_url) as made:
+        await made.account()
+        yield made
+
+
+async def test_what_is_lost_on_the_way_is_found_or_sent_again(bench: SlackBench) -> None:
+    bench.sandbox.inject("drop_after_storing", method="chat.postMessage", count=1)
+    bench.sandbox.inject("drop_before_storing", method="chat.postMessage", count=1)
+    async with bench.sending():
+        view = await bench.low(2)
+        await bench.turns(timedelta(seconds=40), step=SECOND)
+        await bench.sent(2)
+        await bench.low(1, record_id="second")
+        await bench.sent(4)
+    assert set(bench.copies().values()) == {1}
+    assert [entry.type for entry in await bench.journal(view.case.id)].count("alerted") == 4
+
+
+async def test_a_killed_router_is_succeeded(bench: SlackBench) -> None:
+    bench.sandbox.inject("delay_after_storing", method="chat.postMessage", count=2, seconds=1.5)
+    async with bench.crashing(bench.service()):
+        await bench.low(2)
+        await bench.until(lambda: len(bench.copies()) == 2)
+    async with bench.sending():
+        await bench.turns(timedelta(seconds=30), step=SECOND)
+        await bench.sent(2)
+    assert set(bench.copies().values()) == {1}
+
+
+async def test_of_two_routers_one_sends(bench: SlackBench) -> None:
+    async with bench.sending(bench.service()), bench.sending():
+        for number in range(4):
+            await bench.low(2, record_id=f"r{number}")
+        await bench.sent(8)
+    assert set(bench.copies().values()) == {1}
+
+
+async def test_a_click_adopts_and_cards_follow(bench: SlackBench) -> None:
+    bench.sandbox.inject("drop_after_storing", method="chat.postMessage", count=2)
+    bench.sandbox.inject("500", method="conversations.history")
+    async with bench.sending():
+        await bench.low(2)
+        await bench.until(lambda: len(bench.copies()) == 2)
+        await bench.idle()
+        await bench.clicks(ANA, "case.acknowledge")
+        bench.sandbox.faults.clear()
+        await bench.until(lambda: "Acknowledged by" in str(bench.inbox(ANA)[0]["blocks"]))
+        await bench.turns(timedelta(seconds=30), step=SECOND)
+        await bench.until(lambda: "Acknowledged by" in str(bench.inbox(LEA)[0]["blocks"]))
+    assert set(bench.copies().values()) == {1}
+
+
+async def test_missed_reminders_are_one_and_parked_notices_come_back(bench: SlackBench) -> None:
+    async with bench.sending():
+        await bench.low(2)
+        await bench.sent(2)
+        bench.sandbox.inject("ok_false", method="chat.postMessage", error="invalid_auth")
+        await bench.turns(timedelta(hours=25), step=timedelta(minutes=15))
+        bench.sandbox.faults.clear()
+        await bench.turns(timedelta(minutes=1), step=SECOND)
+        await bench.until(lambda: len(bench.inbox(ANA)) == 2)
+    assert set(bench.copies().values()) == {1}
