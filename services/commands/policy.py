@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from services.commands.terminal import out, warn
-from services.ingest.sources import BY_NAME
+from services.ingest.sources import sources_of
 from services.ingest.sources.options import parse_options
+from services.ingest.switchboard import require_proof
 from services.router.calendars import build_calendars
 from services.router.domain.spans import in_words
 from shared.policy import Policy, load_policy
@@ -35,14 +36,16 @@ def check(
 
 
 def unknown_options(policy: Policy) -> list[str]:
-    """What a source does not know. Raises ConfigurationError for a malformed option."""
+    """What a source does not know. Raises ConfigurationError for a malformed option, or an example that fails."""
     lines = []
+    sources = sources_of(policy.sources)
     for name, table in policy.sources.items():
-        if name in BY_NAME:
-            _, unknown = parse_options(BY_NAME[name], table)
+        if name in sources:
+            options, unknown = parse_options(sources[name], table)
+            require_proof(sources[name], options)
             lines += [f"sources.{name}.{option} is not known, and ignored" for option in unknown]
         elif name not in _NOT_WEBHOOKS:
-            lines.append(f"sources.{name}: there is no such source; there are {', '.join(BY_NAME)}")
+            lines.append(f"sources.{name}: there is no such source; there are {', '.join(sources)}")
     return lines
 
 

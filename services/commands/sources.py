@@ -12,7 +12,7 @@ from migrations import schema
 from services.commands.session import open_database
 from services.commands.terminal import FAILED, out, plain, run
 from services.ingest.guides import GUIDES
-from services.ingest.sources import BY_NAME
+from services.ingest.sources import sources_of
 from services.ingest.switchboard import secret_setting
 from services.ingest.trial import Tried, try_body
 from services.ingest.vendors import BY_NAME as VENDORS_BY_NAME
@@ -51,10 +51,11 @@ def list_sources(context: typer.Context) -> None:
 def setup(source: Source) -> None:
     """Print the steps that connect a source: what to click, the address, the secret, the template to paste."""
     _known(source)
-    guide, settings = GUIDES[source], configure().settings
+    guide, settings = GUIDES.get(source, GUIDES["mapped"]), configure().settings
     base = (settings.http.public_url or _LOCAL).rstrip("/")
     url = f"{base}/v1/webhooks/{source}"
-    out.print(f"[bold]Connect {source}[/] (docs/sources/{source}.md has more)\n")
+    page = source if source in GUIDES else "mapped"
+    out.print(f"[bold]Connect {source}[/] (docs/sources/{page}.md has more)\n")
     out.print(f"1. The secret: {plain(guide.sign_with.format(source=source))}. Into .env:")
     out.print(f"     {secret_setting(source)}=...")
     for number, step in enumerate(guide.steps, start=2):
@@ -89,13 +90,14 @@ def try_file(
     _known(source)
     tried = try_body(source, file.read_bytes(), _headers(header or []), configure().policy, SystemClock().now())
     _show(tried)
-    if not tried.taken:
+    if not tried.taken or tried.unproven:
         raise typer.Exit(FAILED)
 
 
 def _known(source: str) -> None:
-    if source not in BY_NAME or source not in GUIDES:
-        raise ConfigurationError(f"there is no source {source}; there are {', '.join(sorted(BY_NAME))}")
+    names = sources_of(configure().policy.sources)
+    if source not in names:
+        raise ConfigurationError(f"there is no source {source}; there are {', '.join(sorted(names))}")
 
 
 def _headers(lines: list[str]) -> dict[str, str]:
@@ -109,6 +111,8 @@ def _show(tried: Tried) -> None:
         out.print(plain(json.dumps(event, indent=2, ensure_ascii=False, default=str)))
     for reason in tried.rejected:
         out.print(f"[bold red]rejected[/]: {plain(reason)}")
+    for words in tried.unproven:
+        out.print(f"[bold red]does not hold[/]: {plain(words)}")
 
 
 async def _views(configuration: Configuration) -> list[SourceView]:

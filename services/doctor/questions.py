@@ -5,7 +5,7 @@ from services.commands.policy import unknown_options
 from services.doctor import slack
 from services.doctor.diagnosis import Answers, Ask, Patient, bad, good, warning
 from services.doctor.reachability import ask_reachability
-from services.ingest.sources import BY_NAME
+from services.ingest.sources import sources_of
 from services.router.audit import invariants
 from services.router.calendars import build_calendars
 from services.router.store import accounts, directory
@@ -19,7 +19,8 @@ async def ask_settings(patient: Patient) -> Answers:
     settings = patient.runtime.settings
     for words in warnings(settings, settings.http.host):
         yield warning(words, "see docs/operations.md")
-    on = [name for name in BY_NAME if name in settings.sources and settings.sources[name].secrets()]
+    names = sources_of(patient.runtime.policy.sources)
+    on = [name for name in names if name in settings.sources and settings.sources[name].secrets()]
     if on:
         yield good(f"sources switched on: {', '.join(on)}")
     else:

@@ -13,6 +13,7 @@ from services.ingest.front_door import FrontDoor, OpenSource
 from services.ingest.guides import GUIDES
 from services.ingest.hearing import Hearing
 from services.ingest.reconciler import Reconciler
+from services.ingest.sources import sources_of
 from services.ingest.switchboard import open_events, open_sources
 from services.ingest.vendors.opening import OpenVendor, needs_of, open_vendors
 from services.ingest.webhooks import Webhooks
@@ -44,7 +45,7 @@ def build(runtime: Runtime) -> Service:
     return Service(
         "ingest",
         routes=routes,
-        lanes={"/v1/webhooks/": Webhooks(door, sources)},
+        lanes={"/v1/webhooks/": Webhooks(door, sources, sources_of(runtime.policy.sources))},
         loops=[
             Loop("hearing", hearing.run),
             *(Loop(f"enrichment {name}", loop.run) for name, loop in thin.items()),
@@ -64,7 +65,7 @@ def about_sources(sources: Mapping[str, OpenSource], vendors: Mapping[str, OpenV
 
 
 def _about(name: str, webhook: bool, opened: OpenVendor | None) -> dict[str, Any]:
-    guide = GUIDES.get(name)
+    guide = GUIDES.get(name, GUIDES["mapped"])
     return {
         "webhook": webhook,
         "credentials": opened is not None,

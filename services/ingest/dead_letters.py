@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.ingest.publishing import by_event_id
-from services.ingest.sources import BY_NAME, cloudevents
+from services.ingest.sources import cloudevents, sources_of
 from services.ingest.sources.base import Options, Source, Unprocessable, WebhookRequest
 from services.ingest.sources.options import parse_options
 from services.ingest.sources.reading import digest
@@ -43,7 +43,7 @@ async def replay_webhook(letter: Message, runtime: Runtime) -> list[str]:
     Returns the ids of the events (none: it is now ignored). Raises PoisonError when it still cannot be translated and
     BusUnavailable when the log cannot take it; the letter stays where it is either way."""
     name = letter.header("dl_source") or ""
-    source = cloudevents.SOURCE if name == cloudevents.SOURCE.name else BY_NAME.get(name)
+    source = cloudevents.SOURCE if name == cloudevents.SOURCE.name else sources_of(runtime.policy.sources).get(name)
     if source is None or letter.header("dl_kind") != dead_letters.WEBHOOK:
         raise PoisonError(f"not a webhook of a source that we know: {name or 'dl_source is missing'}")
     options, _ = parse_options(source, runtime.policy.sources.get(name, {}))

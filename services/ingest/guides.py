@@ -186,7 +186,12 @@ GUIDES: dict[str, Guide] = {
         steps=("Settings > Integrations > Webhooks > Add: {url}, on response.", HEADER),
     ),
     "retently": Guide(
-        steps=("Your campaign > Integrations > Webhook: {url}, on new feedback.", HEADER),
+        steps=(
+            "Your campaign > Export > Create new webhook: endpoint {url}, event New feedback, with or without comment.",
+            HEADER,
+            "Request body: the template below; put the variable of the editor's list in the place of each <...>.",
+        ),
+        template="retently.json",
     ),
     "standard": Guide(
         steps=("Send our JSON (docs/sources/standard.md) to {url}, signed as standardwebhooks.com says.",),

@@ -9,6 +9,7 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 Headers = Mapping[str, str]
@@ -22,6 +23,16 @@ _HUBSPOT_ESCAPES = {
     "%27": "'", "%28": "(", "%29": ")", "%2A": "*", "%2C": ",", "%3B": ";",
 }  # fmt: skip
 _HUBSPOT_ESCAPE = re.compile("|".join(_HUBSPOT_ESCAPES), re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainScheme:
+    """HMAC over the raw body. `algorithm` is sha1, sha256 or sha512, `encoding` hex or base64, after `prefix`."""
+
+    header: str
+    algorithm: str = "sha256"
+    encoding: str = "hex"
+    prefix: str = ""
 
 
 class InvalidSignature(Exception):
@@ -144,6 +155,15 @@ def standard_key(secret: str) -> bytes:
 def qualtrics(given: str, message: str, secrets: Secrets) -> None:
     """HMAC-SHA512, hex, of the decoded MSG field; the signature is the form's HMAC field."""
     _require(given.lower(), (_hex(secret, _utf8(message), "sha512") for secret in secrets))
+
+
+def plain(headers: Headers, body: bytes, secrets: Secrets, scheme: PlainScheme) -> None:
+    """An HMAC of the body as an administrator describes it (`[sources.mapped] signature`)."""
+    given = _after(_header(headers, scheme.header), scheme.prefix)
+    if scheme.encoding == "hex":
+        _require(given.lower(), (_hex(secret, body, scheme.algorithm) for secret in secrets))
+    else:
+        _require(given, (_base64(secret, body, scheme.algorithm) for secret in secrets))
 
 
 def shared_secret(headers: Headers, token: str | None, secrets: Secrets) -> None:

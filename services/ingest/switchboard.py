@@ -4,9 +4,10 @@ import structlog
 
 from services.ingest.front_door import OpenSource
 from services.ingest.signatures import standard_key
-from services.ingest.sources import SOURCES, cloudevents
-from services.ingest.sources.base import Source
+from services.ingest.sources import cloudevents, sources_of
+from services.ingest.sources.base import Options, Source
 from services.ingest.sources.options import parse_options
+from shared.errors import ConfigurationError
 from shared.policy import Policy
 from shared.settings import PREFIX, Settings
 
@@ -19,8 +20,9 @@ def secret_setting(name: str) -> str:
 
 
 def open_sources(settings: Settings, policy: Policy) -> dict[str, OpenSource]:
-    """The sources that have a secret, by name. Raises ConfigurationError naming a malformed option."""
-    opened = [_open(source, settings, policy) for source in SOURCES]
+    """The sources that have a secret, by name. Raises ConfigurationError naming a malformed option, and the worked
+    example of a mapped source that does not hold."""
+    opened = [_open(source, settings, policy) for source in sources_of(policy.sources).values()]
     _warn(settings, policy)
     return {one.source.name: one for one in opened if one.secrets}
 
@@ -36,11 +38,21 @@ def _open(source: Source, settings: Settings, policy: Policy) -> OpenSource:
     for name in unknown:
         log.warning("unknown_source_option", key=f"sources.{source.name}.{name}", known=sorted(source.options))
     configured = settings.sources.get(source.name)
-    return OpenSource(source, configured.secrets() if configured else (), options)
+    secrets = configured.secrets() if configured else ()
+    if secrets or source.name in policy.sources:
+        require_proof(source, options)
+    return OpenSource(source, secrets, options)
+
+
+def require_proof(source: Source, options: Options) -> None:
+    """Raises ConfigurationError saying what of a source's options does not hold."""
+    wrong = source.unproven(options)
+    if wrong:
+        raise ConfigurationError("\n".join(f"sources.{source.name}: {one}" for one in wrong))
 
 
 def _warn(settings: Settings, policy: Policy) -> None:
-    names = {source.name for source in (*SOURCES, cloudevents.SOURCE)}
+    names = {*sources_of(policy.sources), cloudevents.SOURCE.name}
     for name in sorted(set(policy.sources) - names):
         log.warning("unknown_source_in_policy", key=f"sources.{name}", known=sorted(names))
     for name in sorted(set(settings.sources) - names):

@@ -106,7 +106,8 @@ class Source:
     `signature_headers` are those whose presence means "signed" (see `authentication.py`). `keeps` are the headers
     that translating needs, kept with a dead letter. `options` are the keys of `[sources.<name>]` beyond those that
     every source has, each with its parser (ValueError when malformed). `answer` replaces our 202 where the vendor
-    insists on its own acknowledgement; it goes out as 200.
+    insists on its own acknowledgement; it goes out as 200. `unproven` says what of the options does not hold (worked
+    examples, for one): such a source does not go live.
     """
 
     name: str
@@ -117,3 +118,4 @@ class Source:
     keeps: tuple[str, ...] = ()
     options: Mapping[str, ParseOption] = field(default_factory=dict)
     answer: Answer | None = None
+    unproven: Callable[[Options], Sequence[str]] = lambda options: ()

@@ -104,7 +104,7 @@ def test_every_vendor_api_has_words_on_where_its_token_comes_from(vendor: Any) -
     assert GUIDES[vendor.name].api
 
 
-@pytest.mark.parametrize("name", [name for name, guide in GUIDES.items() if guide.template])
+@pytest.mark.parametrize("name", [name for name, guide in GUIDES.items() if "{{" in (guide.template_text() or "")])
 def test_a_template_filled_in_is_a_body_its_source_takes(name: str) -> None:
     template = GUIDES[name].template_text() or ""
     filled = template
