@@ -79,7 +79,7 @@ class Cases:
         if before is None:
             raise NotFound(f"There is no case {case_id}.")
         account = await directory.account_view(tx, before.account_id)
-        if isinstance(command, commands.Reopen) and before.account_id is not None:
+        if isinstance(command, commands.Reopen):
             await self._refuse_second_open(tx, before)
         reach = await self.reach(tx, now)
         chain = owners.escalation(account, before.owner, self._policy.routing, *reach)
@@ -288,8 +288,8 @@ class Cases:
         return assess(stakes, self._policy.severity, now.date())
 
     async def _refuse_second_open(self, tx: AsyncConnection, case: Case) -> None:
-        other = await rows.open_case_of(tx, key_of_account(str(case.account_id)))
-        if other is not None and other != case.id:
+        other = await rows.open_case_beside(tx, case.id)
+        if other is not None:
             raise Refused(f"{case.account_name} has an open case, {other}: act there.")
 
     async def reach(self, tx: AsyncConnection, now: datetime) -> owners.Reach:

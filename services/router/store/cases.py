@@ -40,6 +40,13 @@ async def open_case_of(connection: AsyncConnection, account_key: str) -> str | N
     return (await connection.execute(statement)).scalar_one_or_none()
 
 
+async def open_case_beside(connection: AsyncConnection, case_id: str) -> str | None:
+    """The other case that is open for the same account, or for the same unknown company."""
+    same = select(cases.c.account_key).where(cases.c.id == case_id).scalar_subquery()
+    statement = select(cases.c.id).where(cases.c.account_key == same, _NOT_ENDED, cases.c.id != case_id)
+    return (await connection.execute(statement)).scalar_one_or_none()
+
+
 async def open_cases_of_account(connection: AsyncConnection, account_id: str) -> list[str]:
     statement = select(cases.c.id).where(cases.c.account_id == account_id, _NOT_ENDED)
     return list((await connection.execute(statement)).scalars())

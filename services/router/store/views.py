@@ -1,7 +1,7 @@
 """Cases as people read them: with account, responses, last touch and journal, loaded in few queries for many."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -80,13 +80,14 @@ async def _views(connection: AsyncConnection, found: Sequence[RowMapping]) -> di
     answers = await _responses(connection, ids)
     owners = await people.find(connection, sorted({case.owner for case in loaded.values() if not case.ended}))
     touches, last = await _touches(connection, ids), await _last_entries(connection, ids)
+    earlier = await _earlier_low(connection, loaded.values())
     return {
         case_id: CaseView(
             case=case,
             account=accounts.get(case.account_id or ""),
             responses=answers.get(case_id, ()),
             touch=touches.get(case_id),
-            earlier_low=await _earlier_low(connection, case),
+            earlier_low=earlier.get(case_id, 0),
             last_entry=last.get(case_id),
             owner_away=_away(owners.get(case.owner)),
         )
@@ -138,16 +139,26 @@ def _response(row: RowMapping) -> ResponseView:
     )
 
 
-async def _earlier_low(connection: AsyncConnection, case: Case) -> int:
-    if case.account_id is None:
-        return 0
-    statement = select(func.count()).where(
-        responses.c.account_id == case.account_id,
-        responses.c.flagged_at >= case.opened_at - _EARLIER,
-        responses.c.flagged_at < case.opened_at,
-        responses.c.case_id != case.id,
+async def _earlier_low(connection: AsyncConnection, found: Collection[Case]) -> dict[str, int]:
+    """How many other flagged responses each case's account gave in the 90 days before it; one query for all."""
+    known = [case for case in found if case.account_id is not None]
+    if not known:
+        return {}
+    statement = select(responses.c.account_id, responses.c.case_id, responses.c.flagged_at).where(
+        responses.c.account_id.in_({case.account_id for case in known}),
+        responses.c.flagged_at >= min(case.opened_at for case in known) - _EARLIER,
+        responses.c.flagged_at < max(case.opened_at for case in known),
     )
-    return (await connection.execute(statement)).scalar_one()
+    flagged = (await connection.execute(statement)).all()
+    return {
+        case.id: sum(
+            row.account_id == case.account_id
+            and row.case_id != case.id
+            and case.opened_at - _EARLIER <= row.flagged_at < case.opened_at
+            for row in flagged
+        )
+        for case in known
+    }
 
 
 async def _last_entries(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, EntryView]:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from services.router import tables
 from services.router.domain import commands
 from services.router.domain.case import Severity, Status
+from services.router.domain.decision import Refused
 from services.router.domain.journal import Sealed, broken_at
 from services.router.domain.view import CaseView
 from services.router.store import people
@@ -196,8 +197,16 @@ async def test_reopening_beside_an_open_case_is_refused_and_says_where_to_act(ro
     await router.does(first.case.id, touch(NOON))
     await router.does(first.case.id, commands.ConfirmClosed(actor=ANA))
     second = await router.low(1, record_id="r2")
-    with pytest.raises(Exception, match=second.case.id):
+    with pytest.raises(Refused, match=second.case.id):
         await router.does(first.case.id, commands.Reopen(actor=ANA, reason="not fixed"))
+
+
+async def test_reopening_an_orphan_beside_an_open_one_of_the_same_company_is_refused_too(router: RouterBench) -> None:
+    first = await router.low(2, requester_email="kim@nowhere.example")
+    await router.does(first.case.id, commands.Dismiss(actor=OPS, reason="robot"))
+    second = await router.low(2, record_id="r2", requester_email="jo@nowhere.example")
+    with pytest.raises(Refused, match=second.case.id):
+        await router.does(first.case.id, commands.Reopen(actor=OPS, reason="no robot"))
 
 
 async def test_g6_an_unknown_customer_goes_to_the_fallback_owner_with_the_reason(router: RouterBench) -> None:

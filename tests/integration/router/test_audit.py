@@ -109,8 +109,6 @@ class Life:
             return
         view = self._choices.choice(cases)
         command = self._command(view.case.version)
-        if isinstance(command, commands.Reopen) and view.case.account_id is None:
-            return
         try:
             await self._router.does(view.case.id, command)
         except (Refused, InvalidCommand):
