@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from prometheus_client import Histogram
 
 from services.ingest.sources.base import Feedback
 from shared import ids
@@ -58,6 +59,7 @@ class Hearing:
         self._minutes: dict[tuple[str, datetime], Minute] = {}
         self._untold: list[SourceHeard] = []
         self._announced_at: datetime | None = None
+        self._lag_of: dict[str, Histogram] = {}
 
     def accepted(self, source: str, events: Sequence[Feedback]) -> None:
         minute = self._now_of(source)
@@ -68,7 +70,7 @@ class Hearing:
                 minute.lag_total_s += lag
                 minute.lag_count += 1
                 minute.lag_max_s = max(minute.lag_max_s, lag)
-                SOURCE_LAG.labels(source).observe(lag)
+                self._lag(source).observe(lag)
             thin = isinstance(event, SurveyResponded) and event.metric == "none" and not event.withdrawn
             if thin and not self._about.get(source, {}).get("credentials"):
                 minute.api["needs_credentials"] += 1
@@ -137,6 +139,12 @@ class Hearing:
             lag_max_s=minute.lag_max_s,
             about=self._about.get(source, {}),
         )
+
+    def _lag(self, source: str) -> Histogram:
+        """The source's own histogram, looked up once."""
+        if source not in self._lag_of:
+            self._lag_of[source] = SOURCE_LAG.labels(source)
+        return self._lag_of[source]
 
     def _now_of(self, source: str) -> Minute:
         key = source, _minute(self._clock.now())
