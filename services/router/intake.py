@@ -1,6 +1,7 @@
 """feedback.scored -> rows: every response is stored; a flagged one gets its case, in the same transaction (G4)."""
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from services.router.store import deadlines, directory, responses, sources, text
 from services.router.store.responses import Known
 from shared.clock import Clock
 from shared.db.engine import Database
+from shared.errors import TransientError
 from shared.events.catalog import FeedbackScored, SurveyResponded
 from shared.events.envelope import Message, decode_data, from_message
 from shared.free_mail import FREE_MAIL
@@ -46,8 +48,17 @@ class Intake:
     async def handle(self, messages: Sequence[Message]) -> None:
         """Raises PoisonError for what is no scored response; DatabaseUnavailable when not all was written: the same
         messages again write the rest (G2)."""
-        events = [from_message(message) for message in messages]
-        scored = [(event.id, decode_data(event, _DECODER)) for event in events]
+        lanes: defaultdict[int, list[tuple[str, FeedbackScored]]] = defaultdict(list)
+        for message in messages:
+            event = from_message(message)
+            lanes[message.partition].append((event.id, decode_data(event, _DECODER)))
+        # Order matters within a partition only; side by side they do not wait for each other's round trips.
+        results = await asyncio.gather(*(self._store_all(lane) for lane in lanes.values()), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        for failure in sorted(failures, key=lambda one: not isinstance(one, TransientError)):
+            raise failure
+
+    async def _store_all(self, scored: Sequence[tuple[str, FeedbackScored]]) -> None:
         for start in range(0, len(scored), _AT_ONCE):
             await self._store(scored[start : start + _AT_ONCE])
 
