@@ -301,7 +301,7 @@ def test_the_audit_finds_a_journal_that_was_changed(home: Path) -> None:
         process.stop()
     assert closeloop(home, "audit", "verify", settings=SOURCES).returncode == 0
     with closing(sqlite3.connect(home / "var/closeloop.db", isolation_level=None)) as sql:
-        sql.execute("UPDATE journal SET data = replace(CAST(data AS TEXT), 'low', 'LOW'), actor = 'mallory'")
+        sql.execute("UPDATE journal SET actor = 'mallory'")
     found = closeloop(home, "audit", "verify", settings=SOURCES)
     assert found.returncode == 1
     assert "does not follow" in found.stderr

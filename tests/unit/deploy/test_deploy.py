@@ -16,7 +16,7 @@ from services.commands.accounts import check
 from services.router.slack.preflight import slack_problems
 from services.slack_sandbox.app import SandboxConfig, create_app
 from services.startup import Configuration
-from shared.policy import Policy, parse_policy
+from shared.policy import Calendar, FlagPolicy, Policy, RoutingPolicy, SeverityPolicy, SlaPolicy, parse_policy
 from shared.settings import PREFIX, Settings, SourceSettings
 from tests.support.slack_sandbox import serving
 
@@ -63,6 +63,20 @@ def test_compose_has_no_password_of_its_own() -> None:
 
 def test_the_example_policy_is_the_defaults() -> None:
     assert parse_policy((DEPLOY / "policy.example.toml").read_text()) == Policy()
+
+
+def test_the_example_policy_names_every_key() -> None:
+    text = (DEPLOY / "policy.example.toml").read_text()
+    written = set(re.findall(r"^(?:# )?(\w+) =", text, re.M)) | set(re.findall(r"^(?:# )?\[+([\w.]+)", text, re.M))
+    for part, model in (
+        ("flag", FlagPolicy),
+        ("sla", SlaPolicy),
+        ("severity", SeverityPolicy),
+        ("routing", RoutingPolicy),
+    ):
+        for key in model.model_fields:
+            assert key in written or f"{part}.{key}" in written, f"{part}.{key}"
+    assert {name for name in Calendar.model_fields if name not in ("sat", "sun")} <= written
 
 
 def test_the_examples_in_the_policy_are_right_too() -> None:
