@@ -64,7 +64,8 @@ class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TicketChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket as the helpdesk told it. `ticket_status`: new open pending solved closed merged deleted."""
+    """A ticket as the helpdesk told it. `ticket_status`: new open pending solved closed merged deleted. `window` is of
+    vendors that send neither id nor time: what they say again in another window is another event."""
 
     TYPE: ClassVar[str] = "closeloop.ticket.changed"
 
@@ -86,6 +87,7 @@ class TicketChanged(msgspec.Struct, frozen=True, kw_only=True):
     account_hint: dict[str, Any] = {}
     assignee: dict[str, Any] | None = None
     occurred_at: datetime | None = None
+    window: str | None = None
     version: int = 1
 
 
@@ -199,7 +201,8 @@ def source_heard(data: SourceHeard) -> Event:
 
 
 def ticket_changed(data: TicketChanged) -> Event:
-    return _event(TICKETS_CHANGED, data, data.source, data.unique_id, f"{data.source}:{data.record_id}")
+    delivery = data.unique_id if data.window is None else f"{data.unique_id}@{data.window}"
+    return _event(TICKETS_CHANGED, data, data.source, delivery, f"{data.source}:{data.record_id}")
 
 
 def feedback_scored(data: FeedbackScored, of_event: str) -> Event:

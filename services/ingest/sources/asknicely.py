@@ -18,6 +18,7 @@ from services.ingest.sources.reading import (
     parse_json,
     present,
     shape,
+    state_of,
 )
 from shared.events.catalog import SurveyResponded
 
@@ -60,7 +61,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     return accept(
         SurveyResponded(
             source="asknicely",
-            unique_id=identifier(f"{record_id}:{read.count}", "the delivery id"),
+            unique_id=state_of(record_id, read.count, request.body),
             record_id=record_id,
             received_at=received_at,
             comment=comment_of(question.comment),

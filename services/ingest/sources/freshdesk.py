@@ -1,6 +1,6 @@
 """Freshdesk: tickets by an automation rule with our template, and ratings relayed from its API."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -22,9 +22,12 @@ from services.ingest.sources.reading import (
     person,
     present,
     shape,
+    state_of,
 )
 from shared.events.catalog import SurveyResponded, TicketChanged
 
+# Freshdesk's own first retry comes after five minutes.
+WINDOW = timedelta(minutes=5)
 # By rank: the object does not say whether the survey had 2, 3, 5 or 7 points.
 RATINGS = OrdinalScale("csat", (-103, -102, -101, 100, 101, 102, 103), (1, 1.67, 2.33, 3, 3.67, 4.33, 5))
 STATUSES = {
@@ -68,14 +71,15 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     """The template and https://developers.freshdesk.com/api/#satisfaction-ratings"""
     document = parse_json(request.body)
     if isinstance(document, dict) and "ratings" in document:
-        return _rated(shape(document, _Rating), received_at)
+        return _rated(shape(document, _Rating), request.body, received_at)
     if isinstance(document, dict):
         document = document.get("freshdesk_webhook", document)
     return _changed(shape(document, _Ticket), digest(request.body), options, received_at)
 
 
 def _changed(read: _Ticket, unique_id: str, options: Options, received_at: datetime) -> Translation:
-    """The rule sends no id and, unless it is added to the template, no time."""
+    """The rule sends no id and, unless it is added to the template, no time: a ticket resolved, reopened and resolved
+    again has the same body twice. Within WINDOW that is one delivery, beyond it another."""
     word = str(read.ticket_status or "").strip().casefold()
     status = options.get("status_text_map", {}).get(word) or STATUSES.get(word)
     ticket_id = identifier(read.ticket_id, "ticket_id")
@@ -97,11 +101,12 @@ def _changed(read: _Ticket, unique_id: str, options: Options, received_at: datet
             account_hint=email_domain(email),
             assignee=person(name=present(read.agent_name), email=email_of(read.agent_email)),
             occurred_at=from_iso(read.updated_at, "updated_at"),
+            window=None if present(read.updated_at) else str(int(received_at.timestamp() // WINDOW.total_seconds())),
         )
     )
 
 
-def _rated(read: _Rating, received_at: datetime) -> Translation:
+def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
     score = _score((read.ratings or {}).get("default_question"))
     if score is None:
         return ignore("The rating has no score.")
@@ -110,7 +115,7 @@ def _rated(read: _Rating, received_at: datetime) -> Translation:
     return accept(
         SurveyResponded(
             source="freshdesk",
-            unique_id=identifier(f"{record_id}:{when}", "the delivery id"),
+            unique_id=state_of(record_id, when, body),
             record_id=record_id,
             received_at=received_at,
             comment=comment_of(read.feedback),

@@ -19,6 +19,7 @@ from services.ingest.sources.reading import (
     person,
     present,
     shape,
+    state_of,
 )
 from shared.events.catalog import SurveyResponded, TicketChanged
 
@@ -61,28 +62,29 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     """One delivery yields the ticket, and the response too where the survey is answered."""
     read = shape(parse_json(request.body), _Template)
     about = _about(read, received_at)
+    body = request.body
     ticket = read.ticket
     if about["ticket_status"] is None:
         raise Unprocessable("ticket.status is not one of Gorgias's: open, closed.")
     changed = TicketChanged(
-        unique_id=identifier(f"{about['ticket_id']}:{ticket.updated_datetime}", "the delivery id"),
+        unique_id=state_of(about["ticket_id"], ticket.updated_datetime, body),
         record_id=about["ticket_id"],
         occurred_at=from_iso(ticket.updated_datetime, "ticket.updated_datetime"),
         **about,
     )
-    response = _response(ticket.satisfaction_survey or _Survey(), about, options)
+    response = _response(ticket.satisfaction_survey or _Survey(), body, about, options)
     events: list[Feedback] = [changed, *([response] if response else [])]
     return accept(*events)
 
 
-def _response(survey: _Survey, about: dict[str, Any], options: Options) -> SurveyResponded | None:
+def _response(survey: _Survey, body: bytes, about: dict[str, Any], options: Options) -> SurveyResponded | None:
     """A null score is a survey that was sent and not answered."""
     score = rating.rate_metric("csat", survey.score, options, "ticket.satisfaction_survey.score")
     if score is None:
         return None
     record_id = identifier(survey.id, "ticket.satisfaction_survey.id")
     return SurveyResponded(
-        unique_id=identifier(f"{record_id}:{survey.scored_datetime}", "the delivery id"),
+        unique_id=state_of(record_id, survey.scored_datetime, body),
         record_id=record_id,
         comment=comment_of(survey.body_text),
         occurred_at=from_iso(survey.scored_datetime, "ticket.satisfaction_survey.scored_datetime"),

@@ -32,6 +32,7 @@ from services.ingest.sources.reading import (
     person,
     present,
     shape,
+    state_of,
 )
 from shared.events.catalog import SurveyResponded, TicketChanged
 
@@ -127,17 +128,20 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     document = parse_json(request.body)
     match event:
         case "satisfaction.ratings":
-            return _rated(shape(document, _Rating), received_at)
+            return _rated(shape(document, _Rating), request.body, received_at)
         case "convo.status":
-            return _changed(shape(document, _Conversation), received_at)
+            return _changed(shape(document, _Conversation), request.body, received_at)
+        case "convo.deleted":
+            gone = msgspec.structs.replace(shape(document, _Conversation), status="deleted")
+            return _changed(gone, request.body, received_at)
         case "message.survey.response.received":
-            return _answered(shape(document, _SurveyAnswer), options, received_at)
+            return _answered(shape(document, _SurveyAnswer), request.body, received_at)
         case "":
             raise Unprocessable(f"The header {EVENT} is missing.")
     return ignore("Help Scout events of this kind are not needed; we take ratings, survey answers and convo.status.")
 
 
-def _rated(read: _Rating, received_at: datetime) -> Translation:
+def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
     if is_missing(read.rating):
         return ignore("The conversation is not rated.")
     score = _word(read.rating)
@@ -150,7 +154,7 @@ def _rated(read: _Rating, received_at: datetime) -> Translation:
     return accept(
         SurveyResponded(
             source="helpscout",
-            unique_id=identifier(f"{record_id}:{when}", "the delivery id"),
+            unique_id=state_of(record_id, when, body),
             record_id=record_id,
             received_at=received_at,
             comment=comment_of(read.comments),
@@ -163,7 +167,7 @@ def _rated(read: _Rating, received_at: datetime) -> Translation:
     )
 
 
-def _changed(read: _Conversation, received_at: datetime) -> Translation:
+def _changed(read: _Conversation, body: bytes, received_at: datetime) -> Translation:
     status = STATUSES.get(read.status or "")
     if status is None:
         return ignore("Conversations of this status (spam) are not needed.")
@@ -173,7 +177,7 @@ def _changed(read: _Conversation, received_at: datetime) -> Translation:
     return accept(
         TicketChanged(
             source="helpscout",
-            unique_id=identifier(f"convo.status:{record_id}:{read.status}:{read.userUpdatedAt}", "the delivery id"),
+            unique_id=state_of(f"convo.status:{record_id}:{read.status}", read.userUpdatedAt, body),
             record_id=record_id,
             received_at=received_at,
             ticket_id=record_id,
@@ -191,7 +195,7 @@ def _changed(read: _Conversation, received_at: datetime) -> Translation:
     )
 
 
-def _answered(read: _SurveyAnswer, options: Options, received_at: datetime) -> Translation:
+def _answered(read: _SurveyAnswer, body: bytes, received_at: datetime) -> Translation:
     """Answers have no id of their own: the message, the customer and the time identify them."""
     answer = read.response or _Answer()
     score = _answer_score(answer)
@@ -204,7 +208,7 @@ def _answered(read: _SurveyAnswer, options: Options, received_at: datetime) -> T
     return accept(
         SurveyResponded(
             source="helpscout",
-            unique_id=identifier(f"{record_id}:{answer.timestamp}", "the delivery id"),
+            unique_id=state_of(record_id, answer.timestamp, body),
             record_id=record_id,
             received_at=received_at,
             comment=comment_of(answer.comment),

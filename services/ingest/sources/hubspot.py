@@ -33,6 +33,7 @@ from services.ingest.sources.reading import (
     parse_json,
     present,
     shape,
+    state_of,
 )
 from shared.events.catalog import SurveyResponded, TicketChanged
 from shared.events.envelope import encode_json
@@ -70,7 +71,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     """Element by element. https://developers.hubspot.com/docs/guides/api/app-management/webhooks"""
     document = parse_json(request.body)
     if isinstance(document, dict):
-        return _submitted(shape(document, _Submission), options, received_at)
+        return _submitted(shape(document, _Submission), request.body, options, received_at)
     if not isinstance(document, list):
         raise Unprocessable("Expected a list of events or a feedback submission.")
     if len(document) > MAX_BATCH:
@@ -85,18 +86,20 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     if not events:
         reason = None if rejected else "HubSpot events of these kinds are not needed; we take tickets' stages."
         return Translation(Outcome.IGNORE, reason=reason, rejected=rejected)
-    thin = any(isinstance(event, SurveyResponded) for event in events)
+    thin = any(isinstance(event, SurveyResponded) and not event.withdrawn for event in events)
     return Translation(Outcome.ACCEPT_ENRICH if thin else Outcome.ACCEPT, events, rejected=rejected)
 
 
 def _changed(change: _Change, options: Options, received_at: datetime) -> list[Feedback]:
     kind = change.subscriptionType
     of_ticket = kind.startswith("ticket.") or change.objectTypeId == TICKET
-    if of_ticket and kind.endswith("deletion"):
+    if of_ticket and kind.endswith(("deletion", "Deletion")):
         return [_ticket(change, "deleted", received_at)]
     if of_ticket and kind.endswith("propertyChange") and change.propertyName == STAGE:
         closed = str(change.propertyValue) in options.get("closed_stage_ids", CLOSED_STAGES)
         return [_ticket(change, "closed" if closed else "open", received_at)]
+    if change.objectTypeId == SUBMISSION and kind.endswith(("deletion", "Deletion")):
+        return [SurveyResponded(**_about(change, received_at), withdrawn=True)]
     if change.objectTypeId == SUBMISSION and kind.endswith(("creation", "propertyChange")):
         return [_thin(change, received_at)]
     return []
@@ -132,7 +135,7 @@ def _about(change: _Change, received_at: datetime) -> dict[str, Any]:
     }
 
 
-def _submitted(read: _Submission, options: Options, received_at: datetime) -> Translation:
+def _submitted(read: _Submission, body: bytes, options: Options, received_at: datetime) -> Translation:
     values = read.properties or {}
     metric = str(values.get("hs_survey_type") or "").lower()
     if read.properties is None:
@@ -147,7 +150,7 @@ def _submitted(read: _Submission, options: Options, received_at: datetime) -> Tr
     return accept(
         SurveyResponded(
             source="hubspot",
-            unique_id=identifier(f"{record_id}:{read.updatedAt}", "the delivery id"),
+            unique_id=state_of(record_id, read.updatedAt, body),
             record_id=record_id,
             received_at=received_at,
             comment=comment_of(_text(values, "hs_content")),

@@ -38,12 +38,14 @@ from services.ingest.sources.reading import (
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 RATING_TOPICS = ("conversation.rating.added", "ticket.rating.provided")
+DELETED = "conversation.deleted"
 CONVERSATION_TOPICS = (
     "conversation.admin.closed",
     "conversation.admin.opened",
     "conversation.admin.snoozed",
     "conversation.admin.unsnoozed",
     "conversation.operator.closed",
+    DELETED,
 )
 TICKET_TOPICS = ("ticket.closed", "ticket.resolved", "ticket.state.updated")
 
@@ -88,9 +90,10 @@ class _TicketState(msgspec.Struct):
 
 
 class _Item(msgspec.Struct):
-    """A conversation or a ticket, of old and of new API versions."""
+    """A conversation or a ticket, of old and of new API versions; of a deleted one little more than its id."""
 
     id: Identifier | None = None
+    conversation_id: Identifier | None = None
     ticket_id: Identifier | None = None
     title: str | None = None
     state: str | None = None
@@ -117,6 +120,7 @@ class _Envelope(msgspec.Struct):
     topic: str | None = None
     id: Identifier | None = None
     app_id: Identifier | None = None
+    created_at: Epoch | None = None
     data: _Data | None = None
 
 
@@ -139,7 +143,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     response = _response(item, about, options)
     if topic in RATING_TOPICS:
         return accept(response) if response else ignore("The conversation is not rated.")
-    changed = TicketChanged(record_id=_record_id(item), occurred_at=_updated_at(item), **about)
+    changed_at = _updated_at(item) or from_epoch(envelope.created_at, "created_at")
+    changed = TicketChanged(record_id=_record_id(item), occurred_at=changed_at, **about)
     if changed.ticket_status is None:
         return ignore("The state of the ticket is none that we know.")
     events: list[Feedback] = [changed, *([response] if response else [])]
@@ -156,7 +161,7 @@ def _item(envelope: _Envelope, topic: str) -> tuple[_Item, bool]:
 
 
 def _record_id(item: _Item) -> str:
-    return identifier(item.id, "data.item.id")
+    return identifier(item.id if item.id is not None else item.conversation_id, "data.item.id")
 
 
 def _updated_at(item: _Item) -> datetime | None:
@@ -195,7 +200,7 @@ def _about(envelope: _Envelope, item: _Item, is_ticket: bool, topic: str, receiv
         "unique_id": identifier(envelope.id, "id"),
         "received_at": received_at,
         "ticket_id": optional_identifier(item.ticket_id, "ticket_id") if is_ticket else _record_id(item),
-        "ticket_status": _ticket_status(item, topic) if is_ticket else _conversation_status(item),
+        "ticket_status": _ticket_status(item, topic) if is_ticket else _conversation_status(item, topic),
         "subject": _subject(item),
         "ticket_url": _link(item, None if is_ticket else app_id),
         "requester_email": email,
@@ -242,7 +247,9 @@ def _link(item: _Item, app_id: str | None) -> str | None:
     return f"https://app.intercom.com/a/apps/{app_id}/conversations/{_record_id(item)}" if app_id else None
 
 
-def _conversation_status(item: _Item) -> str | None:
+def _conversation_status(item: _Item, topic: str) -> str | None:
+    if topic == DELETED:
+        return "deleted"
     if item.state:
         return CONVERSATION_STATES.get(item.state)
     return None if item.open is None else "open" if item.open else "closed"

@@ -68,9 +68,11 @@ class _Issue(msgspec.Struct):
     fields: dict[str, Any] | None = None
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, rename={"before": "from", "before_words": "fromString"}):
     field: str | None = None
     fieldId: str | None = None
+    before: Any = None
+    before_words: Any = None
 
 
 class _Changelog(msgspec.Struct):
@@ -102,17 +104,17 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     fields = shape(issue.fields or {}, _Known)
     unique_id = identifier(request.headers.get(DELIVERY) or digest(request.body), DELIVERY)
     about = _about(issue, fields, unique_id, options, received_at)
-    changed = {item.fieldId or item.field for item in (event.changelog or _Changelog()).items}
+    changed = {item.fieldId or item.field: item for item in (event.changelog or _Changelog()).items}
     events: list[Feedback] = []
     if event.webhookEvent == "jira:issue_deleted":
         about["ticket_status"] = "deleted"
-        changed = {"status"}
+        changed = {"status": _Item()}
     if "status" in changed and about["ticket_status"]:
         at = from_epoch(event.timestamp, "timestamp", 1000)
         events.append(TicketChanged(record_id=_issue_id(issue), occurred_at=at, **about))
     field = options.get("satisfaction_field")
     if field and field in changed:
-        events += _responses(event, issue, about, options)
+        events += _responses(event, issue, changed[field], about, options)
     return accept(*events) if events else ignore("Neither the status nor the satisfaction changed.")
 
 
@@ -120,21 +122,24 @@ def _issue_id(issue: _Issue) -> str:
     return identifier(issue.id, "issue.id")
 
 
-def _responses(event: _Event, issue: _Issue, about: dict[str, Any], options: Options) -> list[Feedback]:
-    """The comment is not in the field; it would have to be fetched."""
+def _responses(event: _Event, issue: _Issue, change: _Item, about: dict[str, Any], options: Options) -> list[Feedback]:
+    """The comment is not in the field; it would have to be fetched. A field that was emptied is a rating withdrawn."""
     values = issue.fields or {}
     value = values.get(options["satisfaction_field"])
     raw = value.get("rating") if isinstance(value, dict) else value
+    record_id, changed_at = f"csat:{_issue_id(issue)}", from_epoch(event.timestamp, "timestamp", 1000)
     if is_missing(raw):
-        return []
+        if is_missing(change.before) and is_missing(change.before_words):
+            return []
+        return [SurveyResponded(record_id=record_id, occurred_at=changed_at, metric="csat", withdrawn=True, **about)]
     score = rating.rate_metric("csat", raw, options, "the satisfaction field")
     date = values.get(options.get("satisfaction_date_field", ""))
     rated_at = from_iso(date, "the satisfaction date") if isinstance(date, str) else None
     assert score is not None
     return [
         SurveyResponded(
-            record_id=f"csat:{_issue_id(issue)}",
-            occurred_at=rated_at or from_epoch(event.timestamp, "timestamp", 1000),
+            record_id=record_id,
+            occurred_at=rated_at or changed_at,
             **rating.fields(score),
             **about,
         )

@@ -58,13 +58,14 @@ def status_map(value: Any) -> dict[str, str]:
 
 
 def rating_map(value: Any) -> dict[str, Any]:
-    """`{ "Gut" = "good", "Nicht bewertet" = "none" }`, or a CSAT from 1 to 5; looked up without regard to case."""
-    return _text_map(value, _is_rating, '"good", "bad", "none" or a number from 1 to 5')
+    """`{ "Gut" = "good", "Nicht bewertet" = "none", "Gelöscht" = "withdrawn" }`, or a CSAT from 1 to 5; looked up
+    without regard to case."""
+    return _text_map(value, _is_rating, '"good", "bad", "none", "withdrawn" or a number from 1 to 5')
 
 
 def _is_rating(word: Any) -> bool:
     if isinstance(word, str):
-        return word in ("good", "bad", "none")
+        return word in ("good", "bad", "none", "withdrawn")
     return isinstance(word, int | float) and not isinstance(word, bool) and 1 <= word <= 5
 
 

@@ -25,7 +25,9 @@ from services.ingest.sources.reading import (
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 SURVEY_TYPES = ("survey.response.created", "survey.response.updated")
+WITHDRAWAL_TYPES = ("survey.response.withdrawn", "survey.response.deleted")
 TICKET_TYPES = ("ticket.updated",)
+_TYPES = SURVEY_TYPES + WITHDRAWAL_TYPES + TICKET_TYPES
 PING_TYPES = ("ping", "test")
 
 _DEFAULT_SCALES = {"csat": CSAT_1_5, "nps": NPS_0_10, "ces": CES_1_7}
@@ -99,13 +101,15 @@ def translate_data(
         raise Unprocessable("type is missing.")
     if kind in PING_TYPES:
         return handshake("A test delivery.")
-    if kind not in SURVEY_TYPES and kind not in TICKET_TYPES:
-        return ignore(f"Events of this type are not needed; we take {', '.join(SURVEY_TYPES + TICKET_TYPES)}.")
+    if kind not in _TYPES:
+        return ignore(f"Events of this type are not needed; we take {', '.join(_TYPES)}.")
     if data is None:
         raise Unprocessable("data is missing.")
     read = shape(data, _Data)
     about = _about(read, source, unique_id, timestamp, received_at)
-    return _survey(read, about, options) if kind in SURVEY_TYPES else _ticket(read, about)
+    if kind in TICKET_TYPES:
+        return _ticket(read, about)
+    return _survey(read, about, options) if kind in SURVEY_TYPES else _withdrawn(read, about)
 
 
 def _about(read: _Data, source: str, unique_id: str, timestamp: str | None, received_at: datetime) -> Mapping[str, Any]:
@@ -148,6 +152,19 @@ def _survey(read: _Data, about: Mapping[str, Any], options: Options) -> Translat
             normalised_score=score.normalised,
             comment=comment_of(read.comment),
             survey_id=optional_identifier(read.survey_id, "data.survey_id"),
+            **about,
+        )
+    )
+
+
+def _withdrawn(read: _Data, about: Mapping[str, Any]) -> Translation:
+    metric = (read.metric or "").strip().lower()
+    return accept(
+        SurveyResponded(
+            record_id=identifier(read.id, "data.id"),
+            metric=metric if metric in _DEFAULT_SCALES else "none",
+            survey_id=optional_identifier(read.survey_id, "data.survey_id"),
+            withdrawn=True,
             **about,
         )
     )

@@ -131,6 +131,12 @@ def digest(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
+def state_of(record_id: str, stamp: Any, body: bytes) -> str:
+    """The delivery key of vendors that send none: the record with the time (or count) of this state of it; without one
+    the body itself, because a record that changes must not pass for a delivery that is repeated."""
+    return identifier(f"{record_id}:{digest(body) if stamp in (None, '') else stamp}", "the delivery id")
+
+
 def present(value: str | None) -> str | None:
     """The text without white space around it, None where nothing is left."""
     return (value.strip() or None) if value else None

@@ -28,6 +28,7 @@ from services.ingest.sources.reading import (
 from shared.events.catalog import SurveyResponded
 
 EVENTS = ("response_completed", "response_updated")
+DELETED = "response_deleted"
 
 
 class _Resources(msgspec.Struct):
@@ -51,8 +52,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     event = shape(parse_json(request.body), _Event)
     if not event.event_type:
         raise Unprocessable("event_type is missing.")
-    if event.event_type not in EVENTS:
-        return ignore(f"SurveyMonkey events of this type are not needed; we take {', '.join(EVENTS)}.")
+    deleted = event.event_type == DELETED
+    if event.event_type not in EVENTS and not deleted:
+        return ignore(f"SurveyMonkey events of this type are not needed; we take {', '.join((*EVENTS, DELETED))}.")
     resources = event.resources or _Resources()
     survey_id = optional_identifier(resources.survey_id, "resources.survey_id")
     thin = SurveyResponded(
@@ -66,8 +68,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         ),
         occurred_at=from_iso(event.event_datetime, "event_datetime"),
         survey_id=survey_id,
+        withdrawn=deleted,
     )
-    return Translation(Outcome.ACCEPT_ENRICH, [thin])
+    return Translation(Outcome.ACCEPT if deleted else Outcome.ACCEPT_ENRICH, [thin])
 
 
 SOURCE = Source(

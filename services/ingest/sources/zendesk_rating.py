@@ -1,14 +1,17 @@
 """Zendesk's satisfaction ratings and ticket statuses, as words, numbers or localised text."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from services.ingest.scales import CSAT_1_5, GOOD_BAD, Score, ScoreError, is_missing, shown
 from services.ingest.sources.base import Options, Unprocessable
 from services.ingest.sources.options import scale_of
+from shared.events.catalog import SurveyResponded
 
 _FIRST_WORD = re.compile(r"\s*([^\W\d_]+)")
 _NUMERIC = re.compile(r"\s*[+-]?[0-9.]+\s*")
+_WITHDRAWN = ("withdrawn", "deleted", "removed", "retracted")
 _UNRATED = ("offered", "unoffered", "not offered", "not rated", "unrated")
 
 STATUSES = {
@@ -25,6 +28,23 @@ STATUSES = {
     "scrubbed": "deleted",
     "merged": "merged",
 }
+
+
+def is_withdrawn(raw: Any, options: Options) -> bool:
+    """Whether a rating's text says that the customer took it back: `rating_text_map` decides, else its first word."""
+    if not isinstance(raw, str):
+        return False
+    text = raw.strip().casefold()
+    meaning = options.get("rating_text_map", {}).get(text)
+    if meaning is not None:
+        return bool(meaning == "withdrawn")
+    first = _FIRST_WORD.match(text)
+    return first is not None and first[1] in _WITHDRAWN
+
+
+def withdrawn(about: Mapping[str, Any]) -> SurveyResponded:
+    """The ticket's rating is gone; it never becomes 0."""
+    return SurveyResponded(record_id=f"csat:{about['ticket_id']}", metric="csat", withdrawn=True, **about)
 
 
 def rating_score(raw: Any, options: Options) -> Score | None:

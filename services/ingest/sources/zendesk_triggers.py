@@ -22,10 +22,11 @@ from services.ingest.sources.reading import (
     present,
     shape,
 )
-from services.ingest.sources.zendesk_rating import rating_score, status_of
+from services.ingest.sources.zendesk_rating import is_withdrawn, rating_score, status_of, withdrawn
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 RATED = "csat.rated"
+WITHDRAWN = "csat.withdrawn"
 
 
 class _Ticket(msgspec.Struct):
@@ -65,13 +66,16 @@ class _Template(msgspec.Struct):
 def translate(
     document: dict[str, Any], invocation: str | None, body: bytes, options: Options, received_at: datetime
 ) -> Translation:
-    """`event` says what the trigger is for: `csat.rated` yields the response, anything else the ticket, and the
-    response too where the ticket is rated. Raises Unprocessable."""
+    """`event` says what the trigger is for: `csat.rated` yields the response, `csat.withdrawn` its end, anything else
+    the ticket, and the response too where the ticket is rated. Raises Unprocessable."""
     read = shape(document, _Template)
     if "{{" in str(read.ticket.id or ""):
         return handshake("The placeholders are not filled in: a test of the webhook, not of the trigger.")
     about = _about(read, identifier(invocation or digest(body), "the invocation id"), options, received_at)
-    rated = (read.event or "").strip().lower() == RATED
+    event = (read.event or "").strip().lower()
+    rated = event == RATED
+    if event == WITHDRAWN or (rated and is_withdrawn((read.satisfaction or _Satisfaction()).rating, options)):
+        return accept(withdrawn(about))
     response = _response(read, about, options, must=rated)
     if rated:
         return accept(response) if response else ignore("The survey is offered but not answered yet.")

@@ -162,7 +162,7 @@ class TestForms:
 
 
 class TestThin:
-    @pytest.mark.parametrize("kind", ["response_deleted", "survey_created"])
+    @pytest.mark.parametrize("kind", ["response_disqualified", "survey_created"])
     def test_surveymonkey_events_without_answers_are_ignored(self, kind: str) -> None:
         _, body = given("surveymonkey", "response")
         assert translate("surveymonkey", body | {"event_type": kind}).outcome is Outcome.IGNORE
