@@ -35,7 +35,8 @@ async def receive(request: Request) -> dict[str, int]:
     expected = base64.b64encode(hmac.new(SECRET, stamp + body, hashlib.sha256).digest())
     if not hmac.compare_digest(expected, request.headers["x-zendesk-webhook-signature"].encode()):
         raise HTTPException(401)
-    await request.app.state.producer.send_and_wait(TOPIC, body, key=stamp)
+    key = request.headers["x-zendesk-webhook-invocation-id"].encode()
+    await request.app.state.producer.send_and_wait(TOPIC, body, key=key)
     return {"accepted": 1}
 
 
