@@ -102,7 +102,7 @@ class Delivery:
         if not picks:
             return False
         now = self._clock.now()
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(urgent=True) as tx:
             if not await leases.hold(tx, LEASE, self._holder, now, LEASE_FOR):
                 self._lease_until = None
                 return False
@@ -117,7 +117,7 @@ class Delivery:
         if self._lease_until is not None and self._lease_until - now > _RENEW_WHEN_LEFT:
             return True
         lapsed = self._lease_until is None or self._lease_until <= now
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(urgent=True) as tx:
             held = await leases.hold(tx, LEASE, self._holder, now, LEASE_FOR)
             if held and lapsed:
                 await self._looker.take_over(tx, now, self._timeout)
@@ -176,7 +176,7 @@ class Delivery:
         if wrong:
             breaker.still_down(wrong, self._clock.now())
             return
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(urgent=True) as tx:
             dropped = await notices.collapse_calls(tx)
         log.info("slack_is_back", reminders_collapsed=dropped)
         breaker.close()
@@ -191,7 +191,7 @@ class Delivery:
         async with self._database.read() as connection:
             due = [row.id for row in await notices.parked(connection) if row.not_before and row.not_before <= now]
         if due:
-            async with self._database.transaction() as tx:
+            async with self._database.transaction(urgent=True) as tx:
                 await notices.unpark(tx, due)
 
     async def _pause(self, stop: asyncio.Event) -> None:
@@ -216,7 +216,7 @@ class Delivery:
         with suppress(TransientError):
             await self._settle()
             if self._lease_until is not None:
-                async with self._database.transaction() as tx:
+                async with self._database.transaction(urgent=True) as tx:
                     await leases.release(tx, LEASE, self._holder, self._clock.now())
         self._lease_until = None
 

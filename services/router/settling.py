@@ -101,7 +101,7 @@ class Settler:
 
     async def _least(self, result: Result) -> None:
         """What must be true whatever else went wrong: a message on display is never sent again."""
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(urgent=True) as tx:
             if isinstance(result, Posted | Looked) and isinstance(result.outcome, Sent):
                 await notices.arrive(tx, [_arrived(result)])
             elif not isinstance(result, Updated):
@@ -109,7 +109,7 @@ class Settler:
 
     async def _write(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
         seen: list[Posted | Looked] = []
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(urgent=True) as tx:
             for person in news:
                 await people.remember(tx, person)
             for result in results:

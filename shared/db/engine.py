@@ -1,6 +1,5 @@
 """The database: one engine, short transactions, and errors that say whether trying again can help."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.db import direct_sqlite
+from shared.db.turns import Turns
 from shared.errors import DatabaseUnavailable
 from shared.settings import DatabaseSettings
 
@@ -26,16 +26,17 @@ class Database:
         self.engine = _create_engine(settings)
         self._writer = _create_writer(settings) if self.is_sqlite else self.engine
         # SQLite has one writer: waiting in turn here is fairer and cheaper than its busy handler.
-        self._turn = asyncio.Lock() if self.is_sqlite else None
+        self._turns = Turns() if self.is_sqlite else None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction. Raises DatabaseUnavailable when the database does not answer."""
-        if self._turn is None:
+    async def transaction(self, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A write transaction. Raises DatabaseUnavailable when the database does not answer. `urgent`: a person waits
+        for it (a click, an alert), and it is short; on SQLite it goes before what only has to be done."""
+        if self._turns is None:
             async with self._begin() as connection:
                 yield connection
         else:
-            async with self._turn, self._begin() as connection:
+            async with self._turns.turn(urgent), self._begin() as connection:
                 await connection.execute(text("BEGIN IMMEDIATE"))
                 yield connection
 

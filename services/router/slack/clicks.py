@@ -130,7 +130,7 @@ class Clicks:
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[Any]:
         # Sent once more after a time-out the same command is a repeat (G8), whether this one was committed or not.
-        async with asyncio.timeout(_WRITE_SECONDS), self.database.transaction() as tx:
+        async with asyncio.timeout(_WRITE_SECONDS), self.database.transaction(urgent=True) as tx:
             yield tx
 
     async def _open(self, click: Click, view: CaseView | None) -> None:
