@@ -21,6 +21,8 @@ from shared.settings import BusSettings
 _LIMIT_BYTES = MAX_MESSAGE_BYTES + HEADROOM_BYTES
 _BATCH_BYTES = 1024 * 1024
 _SCAN_POLL_MS = 1000
+# Several vendors give up after 5 s and do not try again: the 503 must be there before.
+PUBLISH_PATIENCE = timedelta(seconds=4)
 _SCAN_PATIENCE = REQUEST_TIMEOUT // timedelta(milliseconds=_SCAN_POLL_MS)
 
 
@@ -33,7 +35,7 @@ class KafkaBus:
         """`patience`: how long to wait for an answer before BusUnavailable. Raises ConfigurationError."""
         self._settings = settings
         self._options = client_options(settings, patience)
-        self._producer = Producer(self._new_producer, clock or SystemClock(), patience)
+        self._producer = Producer(self._new_producer, clock or SystemClock(), min(patience, PUBLISH_PATIENCE))
 
     async def start(self) -> None:
         await self._producer.start()
