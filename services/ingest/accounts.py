@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.types import Message
 
 from services.ingest.account_record import AccountBody, AccountItem, InvalidAccount, parse_account
+from services.ingest.documented import ADMIN_TOKEN, refusals
 from shared.auth import AdminAuth
 from shared.events.catalog import AccountUpdated, account_updated
 from shared.events.envelope import to_record
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 4 * 1024 * 1024
 MAX_BATCH = 1000
+_REFUSALS = refusals(400, 401, 413, 422, 503)
 
 
 class PutBody(AccountBody):
@@ -50,14 +52,14 @@ def router(runtime: Runtime, auth: AdminAuth) -> APIRouter:
     routes = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=_guarded_by(auth))
     free_mail = FREE_MAIL | {domain.strip().lower() for domain in runtime.policy.routing.free_mail_domains}
 
-    @routes.put("/{account_id}", status_code=202)
+    @routes.put("/{account_id}", status_code=202, responses=_REFUSALS, dependencies=[ADMIN_TOKEN])
     async def put_account(account_id: Annotated[str, Path(max_length=200)], record: PutBody) -> Accepted:
         """Replace one account record; what is left out is empty afterwards."""
         if record.id not in (None, account_id):
             raise RequestValidationError([{"loc": ("body", "id"), "msg": "is not the id of the path"}])
         return await _accept(runtime, _parsed(account_id, record, ("body",)))
 
-    @routes.post("", status_code=202)
+    @routes.post("", status_code=202, responses=_REFUSALS, dependencies=[ADMIN_TOKEN])
     async def post_accounts(batch: Annotated[Batch, BeforeValidator(_as_batch)]) -> Accepted:
         """Replace many account records: all of them, or none."""
         _refuse_twice(batch.items)

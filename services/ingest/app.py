@@ -7,6 +7,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Route
 
 from services.ingest import accounts
+from services.ingest.documented import documentation
 from services.ingest.enrichment import Enrichment
 from services.ingest.events import Events
 from services.ingest.front_door import FrontDoor, OpenSource
@@ -34,6 +35,7 @@ def build(runtime: Runtime) -> Service:
         Route("/v1/events", events),
         Route("/v1/events/", events),
         *accounts.router(runtime, auth).routes,
+        *documentation().routes,
     ]
     enrichments = {name: Enrichment(runtime.bus, runtime.clock, vendors[name], hearing) for name in needs_of(vendors)}
     thin = {name: one.loop(runtime) for name, one in enrichments.items()}

@@ -85,6 +85,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         return handshake("The placeholders are not filled in: a test of the webhook.")
     if read.event and read.event.strip().lower() not in ("feedback", "new feedback"):
         return ignore("Retently events of this kind are not needed; we take new feedback.")
+    if read.feedback is None:
+        raise Unprocessable("feedback is missing: use the template of `closeloop sources setup retently`.")
     score = rating.rate_metric(_metric(feedback, options), feedback.score, options, "feedback.score")
     if score is None:
         return ignore("The feedback has no score: an opt-out, a bounce, or a survey that is not answered.")
