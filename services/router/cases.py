@@ -1,6 +1,6 @@
 """The only way to change a case: load, decide, write it all in the caller's transaction (G4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -91,6 +91,10 @@ class Cases:
             return Applied(before, decision.repeated, decision.text)
         after = await self._writer.write(tx, before, decision, account, reach, now)
         return Applied(after, False, decision.text)
+
+    async def hold(self, tx: AsyncConnection, case_ids: Iterable[str]) -> set[str]:
+        """Those of the cases whose notices this transaction may write now; the others are being written elsewhere."""
+        return await rows.hold(tx, case_ids)
 
     async def record_alerts(
         self, tx: AsyncConnection, alerts: Mapping[str, Sequence[commands.RecordAlert]], now: datetime

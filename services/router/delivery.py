@@ -34,6 +34,7 @@ POLL = timedelta(seconds=0.25)
 _RENEW_WHEN_LEFT = timedelta(seconds=6)
 _AFTER_OUTAGE = timedelta(seconds=1)
 _UNPARK_EVERY = timedelta(minutes=1)
+_LAST_TRIES = 10
 
 
 class Delivery:
@@ -147,10 +148,13 @@ class Delivery:
         if not results and not news:
             return
         try:
-            await self._settler.settle(results, news, self._clock.now())
+            written = await self._settler.settle(results, news, self._clock.now())
         except BaseException:
             self.desk.results, self._book.news = results + self.desk.results, news + self._book.news
             raise
+        done = {id(result) for result in written}
+        self.desk.results = [result for result in results if id(result) not in done] + self.desk.results
+        results = written
         unsure = [result.row.id for result in results if isinstance(result, Posted | Looked) and _is_unsure(result)]
         if unsure:
             async with self._database.read() as connection:
@@ -214,7 +218,11 @@ class Delivery:
             await asyncio.wait([self._settling], timeout=self._timeout.total_seconds())
             self._settling.cancel()
         with suppress(TransientError):
-            await self._settle()
+            for _ in range(_LAST_TRIES):
+                await self._settle()
+                if not self.desk.results:
+                    break
+                await asyncio.sleep(0.05)
             if self._lease_until is not None:
                 async with self._database.transaction(urgent=True) as tx:
                     await leases.release(tx, LEASE, self._holder, self._clock.now())

@@ -76,28 +76,34 @@ class Settler:
         self._database = database
         self._cases = cases
 
-    async def settle(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
-        """Raises DatabaseUnavailable; then nothing was written and the same must be tried again."""
+    async def settle(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> list[Result]:
+        """Returns what is written now; the rest belongs to cases that somebody else is writing. Raises
+        DatabaseUnavailable: then all of it must be tried again, which does no harm to what was written."""
         try:
-            await self._write(results, news, now)
+            return await self._write(results, news, now)
         except TransientError:
             if len(results) <= 1:
                 raise
-            await self._one_by_one(results, news, now)
+            return await self._one_by_one(results, news, now)
         except Exception:
             log.exception("settling_failed", results=len(results))
-            await self._one_by_one(results, news, now)
+            return await self._one_by_one(results, news, now)
 
-    async def _one_by_one(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
+    async def _one_by_one(
+        self, results: Sequence[Result], news: Sequence[people.Person], now: datetime
+    ) -> list[Result]:
         await self._write((), news, now)
+        written: list[Result] = []
         for result in results:
             try:
-                await self._write([result], (), now)
+                written += await self._write([result], (), now)
             except TransientError:
                 raise
             except Exception:
                 log.exception("settling_one_failed", result=type(result).__name__)
                 await self._least(result)
+                written.append(result)
+        return written
 
     async def _least(self, result: Result) -> None:
         """What must be true whatever else went wrong: a message on display is never sent again."""
@@ -107,11 +113,13 @@ class Settler:
             elif not isinstance(result, Updated):
                 await notices.end(tx, result.row.id, "parked", "an error of ours; see the log")
 
-    async def _write(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> None:
+    async def _write(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> list[Result]:
         seen: list[Posted | Looked] = []
         async with self._database.transaction(urgent=True) as tx:
             for person in news:
                 await people.remember(tx, person)
+            held = await self._cases.hold(tx, {_case_of(result) for result in results})
+            results = [result for result in results if _case_of(result) in held]
             for result in results:
                 if isinstance(result, Posted | Looked) and isinstance(result.outcome, Sent):
                     seen.append(result)
@@ -125,6 +133,7 @@ class Settler:
         for result in alerts:
             if result.row.since is not None:
                 EVENT_TO_ALERT.observe(max(0.0, (_seen_at(result) - result.row.since).total_seconds()))
+        return list(results)
 
     async def _write_one(self, tx: AsyncConnection, result: Result, now: datetime) -> None:
         match result:
@@ -198,6 +207,10 @@ async def _updated(tx: AsyncConnection, result: Updated) -> None:
             return  # chat.update may be repeated freely: the card stays stale and comes up again
         case _:
             await notices.published(tx, ids, max(row.desired_rev for row in result.rows))
+
+
+def _case_of(result: Result) -> str:
+    return result.rows[0].case_id if isinstance(result, Updated) else result.row.case_id
 
 
 def _is_alert(row: Row) -> bool:

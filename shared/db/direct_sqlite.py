@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 _MAY_WAIT = ("BEGIN", "COMMIT", "ROLLBACK")
@@ -27,6 +28,19 @@ async def connect_reader(path: str, **options: Any) -> "DirectConnection":
 async def connect_writer(path: str, **options: Any) -> "DirectConnection":
     """SQLAlchemy's aiosqlite dialect takes it as `async_creator_fn`."""
     return DirectConnection(sqlite3.connect(path, **{**options, "check_same_thread": False}), in_thread=False)
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Like asyncio.to_thread, but whoever is cancelled waits until the thread has left the connection: closing or using
+    it meanwhile would crash the process."""
+    work = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        raise
 
 
 class DirectCursor:
@@ -54,7 +68,7 @@ class DirectCursor:
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> "DirectCursor":
         if self._connection.in_thread or sql.startswith(_MAY_WAIT):
-            await asyncio.to_thread(self._execute, sql, parameters)
+            await _in_thread(self._execute, sql, parameters)
         else:
             await self._connection.give_others_a_turn()
             self._execute(sql, parameters)
@@ -62,7 +76,7 @@ class DirectCursor:
 
     async def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> "DirectCursor":
         if self._connection.in_thread:
-            await asyncio.to_thread(self._cursor.executemany, sql, parameters)
+            await _in_thread(self._cursor.executemany, sql, parameters)
         else:
             await self._connection.give_others_a_turn()
             self._cursor.executemany(sql, parameters)
@@ -83,7 +97,7 @@ class DirectCursor:
     async def fetchmany(self, size: int | None = None) -> list[Any]:
         wanted = self.arraysize if size is None else size
         if self._more and len(self._rows) < wanted:
-            await asyncio.to_thread(self._fetch, max(_AT_ONCE, wanted))
+            await _in_thread(self._fetch, max(_AT_ONCE, wanted))
         return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
 
     async def fetchall(self) -> list[Any]:
@@ -91,7 +105,7 @@ class DirectCursor:
         self._rows.clear()
         if self._more:
             self._more = False
-            rows += await asyncio.to_thread(self._cursor.fetchall)
+            rows += await _in_thread(self._cursor.fetchall)
         return rows
 
     async def fetchone(self) -> Any:
@@ -134,10 +148,10 @@ class DirectConnection:
         return DirectCursor(self, self._conn.cursor())
 
     async def commit(self) -> None:
-        await asyncio.to_thread(self._conn.commit)
+        await _in_thread(self._conn.commit)
 
     async def rollback(self) -> None:
-        await asyncio.to_thread(self._conn.rollback)
+        await _in_thread(self._conn.rollback)
 
     async def close(self) -> None:
         self._conn.close()

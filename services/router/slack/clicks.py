@@ -161,6 +161,8 @@ class Clicks:
         if not (click.notice_id and click.ts and click.place):
             return
         now = self.clock.now()
+        if click.case_id not in await self.cases.hold(tx, [click.case_id]):
+            return
         row = await notices.adopt(tx, click.notice_id, click.case_id, click.place, click.ts, now)
         if row is not None and row.since is not None:
             seen = commands.RecordAlert(actor=SYSTEM, notice_id=row.id, role=row.role, sent_at=now, since=row.since)
