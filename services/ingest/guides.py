@@ -80,7 +80,8 @@ GUIDES: dict[str, Guide] = {
     "helpscout": Guide(
         steps=(
             "Manage > Apps > Webhooks > Install: callback URL {url}, and a secret key of up to 40 characters.",
-            "Events: Satisfaction ratings, Conversation status updated, Survey response received.",
+            "Events: Satisfaction ratings, Conversation status updated, Conversation deleted,"
+            " Survey response received.",
         ),
         sign_with="the secret key you typed there",
         api="Your profile > My apps > Create: `<app id>:<app secret>` (reports need the Plus or Pro plan)",
@@ -150,7 +151,8 @@ GUIDES: dict[str, Guide] = {
     "surveymonkey": Guide(
         steps=(
             "Make an app at developer.surveymonkey.com; scopes: View Responses, View Response Details, Webhooks.",
-            "POST https://api.surveymonkey.com/v3/webhooks: event_type response_completed, subscription_url {url}.",
+            "POST https://api.surveymonkey.com/v3/webhooks: event_type response_completed (and response_deleted),"
+            " subscription_url {url}.",
             "Say which question is the score: the option questions below.",
         ),
         sign_with="`<client id>&<client secret>` of the app",
