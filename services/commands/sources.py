@@ -59,7 +59,7 @@ def setup(source: Source) -> None:
     out.print(f"1. The secret: {plain(guide.sign_with.format(source=source))}. Into .env:")
     out.print(f"     {secret_setting(source)}=...")
     for number, step in enumerate(guide.steps, start=2):
-        out.print(f"{number}. {plain(step.replace('{url}', url))}")
+        out.print(f"{number}. {plain(step.replace('{url}', url).replace('{source}', source))}")
     last = len(guide.steps) + 2
     if source in VENDORS_BY_NAME and guide.api:
         out.print(f"{last}. For what the webhook leaves out, an API token: {plain(guide.api)}. Into .env:")

@@ -11,8 +11,9 @@ HEADER = "Add the header `X-Closeloop-Token` with the secret (or HTTP Basic: any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guide:
-    """`steps` may name `{url}`, where the vendor is to deliver. `sign_with` says where the secret comes from; `api`
-    where an API token comes from, empty where none is used. `rule` is what the vendor does when deliveries fail."""
+    """`steps` may name `{url}`, where the vendor is to deliver, and `{source}`. `sign_with` says where the secret comes
+    from; `api` where an API token comes from, empty where none is used. `rule` is what the vendor does when deliveries
+    fail."""
 
     steps: tuple[str, ...]
     sign_with: str = OWN
@@ -204,8 +205,8 @@ GUIDES: dict[str, Guide] = {
     ),
     "mapped": Guide(
         steps=(
-            "Describe the body in [sources.mapped] (docs/sources/mapped.md).",
-            "Look at what it becomes: `closeloop sources test mapped body.json`.",
+            "Describe the body in [sources.{source}] (docs/sources/mapped.md).",
+            "Look at what it becomes: `closeloop sources test {source} body.json`.",
             "Point the tool at {url}.",
             HEADER,
         ),

@@ -149,6 +149,9 @@ class Intake:
             return
         changes = {**_content(scored), "revision": known.revision + 1, "received_at": known.received_at}
         changes["account_hint"] = {**row["account_hint"], **answer.account_hint}
+        if answer.withdrawn and answer.metric == "none":
+            # A deletion seldom says of which score.
+            changes["metric"] = None
         if answer.comment:
             changes["comment_id"] = await _keep_comment(tx, known.id, answer.comment, now)
         if known.account_id is None:

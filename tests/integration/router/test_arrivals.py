@@ -112,13 +112,14 @@ async def test_a_comment_that_comes_later_is_shown_on_the_card(router: RouterBen
     assert {row["desired_rev"] for row in await router.notices() if row["kind"] == "card"} == {after.case.version}
 
 
-async def test_a_withdrawn_rating_is_withdrawn_and_never_becomes_zero(router: RouterBench) -> None:
+@pytest.mark.parametrize("metric", ["csat", "none"])
+async def test_a_withdrawn_rating_is_withdrawn_and_never_becomes_zero(router: RouterBench, metric: str) -> None:
     view = await router.low(2)
     router.clock.advance(MINUTE)
-    await router.hears(router.answer(None, withdrawn=True, metric="csat"))
+    await router.hears(router.answer(None, withdrawn=True, metric=metric))
     after = await router.case(view.case.id)
     assert after.responses[0].withdrawn
-    assert after.responses[0].normalised_score == 2
+    assert (after.responses[0].metric, after.responses[0].normalised_score) == ("csat", 2)
     assert after.case.status is Status.OPEN
 
 
