@@ -91,6 +91,7 @@ class Delivery:
             await self._probe()
             return False
         self._looker.start()
+        await self._remember_people()
         sent = await self._send()
         async with self._database.read() as connection:
             await self._updater.start(connection)
@@ -126,12 +127,22 @@ class Delivery:
         self._lease_until = now + LEASE_FOR if held else None
         return held
 
+    async def _remember_people(self) -> None:
+        news, self._book.news = self._book.news, []
+        if not news:
+            return
+        try:
+            await self._settler.remember(news)
+        except BaseException:
+            self._book.news = news + self._book.news
+            raise
+
     def _start_settling(self) -> None:
         """Beside the sending: what is about to be sent shall not wait until what was sent is written down."""
         if self._settling is not None and self._settling.done():
             task, self._settling = self._settling, None
             task.result()
-        if self._settling is None and (self.desk.results or self._book.news):
+        if self._settling is None and self.desk.results:
             self._settling = asyncio.create_task(self._settle_or_wait(), name="settle")
             self._settling.add_done_callback(lambda _: self.desk.wake.set())
 
@@ -144,13 +155,12 @@ class Delivery:
 
     async def _settle(self) -> None:
         results, self.desk.results = self.desk.results, []
-        news, self._book.news = self._book.news, []
-        if not results and not news:
+        if not results:
             return
         try:
-            written = await self._settler.settle(results, news, self._clock.now())
+            written = await self._settler.settle(results, self._clock.now())
         except BaseException:
-            self.desk.results, self._book.news = results + self.desk.results, news + self._book.news
+            self.desk.results = results + self.desk.results
             raise
         done = {id(result) for result in written}
         self.desk.results = [result for result in results if id(result) not in done] + self.desk.results

@@ -76,28 +76,33 @@ class Settler:
         self._database = database
         self._cases = cases
 
-    async def settle(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> list[Result]:
+    async def remember(self, news: Sequence[people.Person]) -> None:
+        """What was found out about people: cards made from now on show it."""
+        async with self._database.transaction(urgent=True) as tx:
+            for person in news:
+                await people.remember(tx, person)
+
+    async def settle(self, results: Sequence[Result], now: datetime) -> list[Result]:
         """Returns what is written now; the rest belongs to cases that somebody else is writing. Raises
         DatabaseUnavailable: then all of it must be tried again, which does no harm to what was written."""
         try:
-            return await self._write(results, news, now)
+            return await self._write(results, now)
         except TransientError:
             if len(results) <= 1:
                 raise
-            return await self._one_by_one(results, news, now)
+            return await self._one_by_one(results, now)
         except Exception:
             log.exception("settling_failed", results=len(results))
-            return await self._one_by_one(results, news, now)
+            return await self._one_by_one(results, now)
 
-    async def _one_by_one(
-        self, results: Sequence[Result], news: Sequence[people.Person], now: datetime
-    ) -> list[Result]:
-        await self._write((), news, now)
+    async def _one_by_one(self, results: Sequence[Result], now: datetime) -> list[Result]:
         written: list[Result] = []
         for result in results:
             try:
-                written += await self._write([result], (), now)
+                written += await self._write([result], now)
             except TransientError:
+                if written:
+                    return written
                 raise
             except Exception:
                 log.exception("settling_one_failed", result=type(result).__name__)
@@ -113,11 +118,9 @@ class Settler:
             elif not isinstance(result, Updated):
                 await notices.end(tx, result.row.id, "parked", "an error of ours; see the log")
 
-    async def _write(self, results: Sequence[Result], news: Sequence[people.Person], now: datetime) -> list[Result]:
+    async def _write(self, results: Sequence[Result], now: datetime) -> list[Result]:
         seen: list[Posted | Looked] = []
         async with self._database.transaction(urgent=True) as tx:
-            for person in news:
-                await people.remember(tx, person)
             held = await self._cases.hold(tx, {_case_of(result) for result in results})
             results = [result for result in results if _case_of(result) in held]
             for result in results:
