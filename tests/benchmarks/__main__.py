@@ -102,6 +102,9 @@ async def measure(chosen: Sequence[Benchmark], where: Setting) -> dict[str, Sequ
             found[benchmark.name] = await benchmark.run(where)
         except Unavailable as reason:
             console.print(f"  left out: {reason}")
+        except AssertionError as failure:
+            console.print(f"  [bold red]failed:[/] {failure}")
+            found[benchmark.name] = [Figure("failed", 0, "", least=1)]
     return found
 
 
