@@ -131,11 +131,32 @@ class Calendar(_Part):
     days_off: tuple[str, ...] = ()
 
 
+Hideable = Literal["comment", "respondent", "arr"]
+
+
+class PrivacyProfile(_Part):
+    """`[[privacy.profile]]`: what cards in one channel do not show."""
+
+    channel: str = Field(pattern=r"^[CDG][A-Z0-9]+$")
+    hide: tuple[Hideable, ...] = ()
+
+
+class PrivacyPolicy(_Part):
+    """What is hidden in direct messages and in channels without a profile of their own; `may_reveal` are e-mails of
+    people who may look at it beside those whom a case concerns."""
+
+    dm: tuple[Hideable, ...] = ()
+    default_channel: tuple[Hideable, ...] = ()
+    profile: tuple[PrivacyProfile, ...] = ()
+    may_reveal: tuple[Person, ...] = ()
+
+
 class Policy(_Part):
     flag: FlagPolicy = FlagPolicy()
     sla: SlaPolicy = SlaPolicy()
     severity: SeverityPolicy = SeverityPolicy()
     routing: RoutingPolicy = RoutingPolicy()
+    privacy: PrivacyPolicy = PrivacyPolicy()
     calendar: dict[str, Calendar] = {}
     sources: dict[str, dict[str, Any]] = {}
 

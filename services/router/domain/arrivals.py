@@ -212,6 +212,11 @@ def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Dec
     return Decision(case, (alerted(command),))
 
 
+def record_reveal(case: Case, command: commands.RecordReveal, ctx: Context) -> Decision:
+    data = {"fields": list(command.fields), "where": command.where}
+    return Decision(case, (Entry("revealed", command.actor, data),))
+
+
 def alerted(command: commands.RecordAlert) -> Entry:
     """The journal entry of an alert: the same whatever the case, which it does not change."""
     seconds = None if command.since is None else round((command.sent_at - command.since).total_seconds(), 3)

@@ -45,6 +45,7 @@ ALLOWED: dict[ActionId, frozenset[Status]] = {
     ActionId.STILL_OPEN: _AFTER_TOUCH,
     ActionId.REOPEN: _ENDED,
     ActionId.DISMISS: _ANY - _ENDED,
+    ActionId.REVEAL: _ANY,
 }
 _ACKNOWLEDGE = Action(ActionId.ACKNOWLEDGE, "Acknowledge", primary=True)
 _LOG_TOUCH = Action(ActionId.LOG_TOUCH, "Log touch")

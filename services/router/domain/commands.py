@@ -196,5 +196,13 @@ class RecordAlert(Command):
     since: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReveal(Command):
+    """Somebody looked at what a place hides: `fields` of it, `where` they asked."""
+
+    fields: tuple[str, ...]
+    where: str
+
+
 CHANNELS = ("call", "email", "meeting", "chat", "other")
 OUTCOMES = ("fixed", "workaround", "explained", "refund_or_credit", "roadmap", "no_action", "other")

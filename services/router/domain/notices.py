@@ -7,6 +7,7 @@ from typing import Any
 
 from services.router.domain import cards, history, scores, spans
 from services.router.domain.decision import NoticeKind
+from services.router.domain.masking import masked, masked_value
 from services.router.domain.messages import Action, ActionId, Instant, Line, Message, Person, Strong
 from services.router.domain.view import CaseView, ResponseView
 
@@ -33,8 +34,9 @@ class Notice:
 
 
 def compose(notice: Notice, view: CaseView, now: datetime, case_url: str | None = None) -> Message:
-    """The message as `now` has it; composing again gives the newest state of the case."""
-    return _COMPOSERS[notice.kind](notice, view, now, case_url)
+    """The message as `now` has it; composing again gives the newest state of the case. What people wrote is masked."""
+    shown = replace(notice, data={key: masked_value(value) for key, value in notice.data.items()})
+    return _COMPOSERS[notice.kind](shown, masked(view), now, case_url)
 
 
 def obsolete(kind: NoticeKind, view: CaseView) -> bool:
