@@ -126,6 +126,8 @@ def _opened(data: Mapping[str, Any]) -> list[str]:
 def _joined(data: Mapping[str, Any]) -> list[str]:
     if data.get("from_case"):
         return [f"{data['from_case']} was merged into this case"]
+    if data.get("of"):
+        return ["Shown once with the answer it repeats: no alert and no touch of its own"]
     return [f"Its touch is due {_instant(data.get('touch_due_at'))}", f"Severity {data.get('severity')}"]
 
 

@@ -153,7 +153,10 @@ def _crowd(view: CaseView) -> str:
     people = {response.requester_email or response.requester_name or response.id for response in standing}
     if len(people) > 1:
         return f"now {len(people)} people"
-    return f"{len(standing)} responses" if len(standing) > 1 else ""
+    # One given again, or by a robot, has no clock of its own and is shown as one with the other.
+    promised = {clock.response_id for clock in view.case.clocks}
+    counted = [response for response in standing if response.id in promised]
+    return f"{len(counted)} responses" if len(counted) > 1 else ""
 
 
 def _reasons(response: ResponseView | None) -> tuple[Line, ...]:

@@ -26,6 +26,7 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.Dismiss: actions.dismiss,
     commands.AddNote: actions.add_note,
     commands.Join: arrivals.join,
+    commands.JoinQuietly: arrivals.join_quietly,
     commands.NoteRevision: arrivals.note_revision,
     commands.ChangeOwner: arrivals.change_owner,
     commands.ChangeLead: arrivals.change_lead,

@@ -7,12 +7,13 @@ from typing import Any
 
 from services.router.domain import cards, history, scores, spans
 from services.router.domain.decision import NoticeKind
+from services.router.domain.digests import digest
 from services.router.domain.masking import masked, masked_value
 from services.router.domain.messages import Action, ActionId, Instant, Line, Message, Person, Strong
 from services.router.domain.view import CaseView, ResponseView
 
 # Roots of their own; every other kind goes into the thread of the recipient's card.
-ROOTS = frozenset({NoticeKind.CARD, NoticeKind.CLOSE_OUT, NoticeKind.CLOSE_OUT_REMINDER})
+ROOTS = frozenset({NoticeKind.CARD, NoticeKind.CLOSE_OUT, NoticeKind.CLOSE_OUT_REMINDER, NoticeKind.DIGEST})
 _ROLES = {
     "owner": "you own this account",
     "support_lead": "you lead support",
@@ -129,6 +130,10 @@ def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -
     return _call(notice, view, intro)
 
 
+def _digest(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    return digest(notice.recipient, notice.data, case_url.removesuffix(view.case.id) if case_url else None)
+
+
 def _call(
     notice: Notice,
     view: CaseView,
@@ -192,4 +197,5 @@ _COMPOSERS: dict[NoticeKind, Callable[[Notice, CaseView, datetime, str | None], 
     NoticeKind.CLOSE_OUT: _close_out,
     NoticeKind.CLOSE_OUT_REMINDER: _close_out,
     NoticeKind.NOTE: _note,
+    NoticeKind.DIGEST: _digest,
 }
