@@ -205,13 +205,14 @@ def _lookup_failed(error: Exception, email: str) -> Unreachable | NotSent | Rate
     return outcome if isinstance(outcome, RateLimited) else NotSent(getattr(outcome, "reason", "unknown"))
 
 
-def _unchecked(error: Exception) -> Parked | NotSent | RateLimited:
-    """What cannot be checked is not posted to."""
+def _unchecked(error: Exception) -> Parked | NotSent | RateLimited | None:
+    """What cannot be checked is not posted to. A channel that is not there for us answers for itself."""
     outcome = classify(error)
     if isinstance(outcome, RateLimited | NotSent):
         return outcome
     if isinstance(outcome, Parked):
-        return Parked(f"it cannot be checked whether the channel is shared: {outcome.reason}", outcome.everywhere)
+        why = f"it cannot be checked whether the channel is shared: {outcome.reason}"
+        return Parked(why) if outcome.everywhere else None
     return NotSent(getattr(outcome, "reason", "unknown"))
 
 

@@ -17,6 +17,7 @@ from tests.support.domain import ANA, LEA, NOON
 from tests.support.router import RouterBench
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+DORA = "dora@acme.example"
 SMALL = {"arr": 1_000.0, "renewal_date": None}
 BERLIN_MORNING = datetime(2026, 11, 3, 7, 30, tzinfo=UTC)
 
@@ -64,7 +65,7 @@ async def test_a_duplicate_is_recorded_and_shown_once_with_one_clock(router: Rou
     first = await router.low(3, record_id="r1")
     await router.does(first.case.id, commands.Acknowledge(actor=ANA))
     router.clock.advance(5 * MINUTE)
-    second = await router.low(1, record_id="r2", comment="Still broken")
+    second = await router.low(1, record_id="r2", requester_email=DORA, comment="Still broken")
     assert await router.told() == [("card", ANA), ("card", LEA)]
     assert len(second.case.clocks) == 1
     assert second.case.status is Status.ACKNOWLEDGED, "nothing new happened"
@@ -92,13 +93,14 @@ async def test_once_touched_the_same_person_answering_again_is_news(router: Rout
     )
     await router.does(first.case.id, touch)
     router.clock.advance(5 * MINUTE)
-    second = await router.low(1, record_id="r2")
+    second = await router.low(1, record_id="r2", requester_email=DORA)
     assert second.case.status is Status.OPEN
     assert ("joined", ANA) in await router.told()
 
 
 async def test_a_robot_answering_many_tickets_is_shown_once_and_said_to_be_one(router: RouterBench) -> None:
-    await router.hears(*(router.answer(1, record_id=f"r{n}", ticket_id=f"T-{n}", unique_id=f"d{n}") for n in range(9)))
+    burst = [router.answer(1, record_id=f"r{n}", ticket_id=f"T-{n}", requester_email=DORA) for n in range(9)]
+    await router.hears(*burst)
     (view,) = await router.all_cases()
     assert len(view.responses) == 9, "never hidden"
     assert len(view.case.clocks) == 4, "so many may be a person in a hurry"
