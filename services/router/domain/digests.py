@@ -16,29 +16,30 @@ def folded(case: Case) -> dict[str, Any]:
     return {"id": case.id, "name": case.account_name, "severity": case.severity.value, "due": due and due.isoformat()}
 
 
-def digest(recipient: str, data: Mapping[str, Any], case_base: str | None) -> Message:
-    """`data["cases"]` are those of `folded`, in the order they came; each links to its page under `case_base`."""
-    cases: Sequence[Mapping[str, Any]] = data.get("cases") or ()
+def digest(recipient: str, case: Case, data: Mapping[str, Any], case_base: str | None) -> Message:
+    """`data["cases"]` are those of `folded`, in the order they came, `case` the first of them; each links to its page
+    under `case_base`."""
+    cases: Sequence[Mapping[str, Any]] = data.get("cases") or (folded(case),)
     count = len(cases)
     words = f"{count} low score{'' if count == 1 else 's'} beyond this week's budget"
-    names = ", ".join(str(case["name"]) for case in cases[:MOST])
+    names = ", ".join(str(item["name"]) for item in cases[:MOST])
     rest = count - MOST
     more: Line = (f"and {rest} more: `/loops`, or your Home tab",)
     return Message(
-        case_id="digest",
-        rev=0,
+        case_id=case.id,
+        rev=case.version,
         headline=("☀️ ", Strong("Good morning"), f": {words}"),
         text=f"{words}: {names}{f' and {rest} more' if rest > 0 else ''}. Their cards follow.",
         lines=(("Their cards follow here. The time for the first touch has run from the start.",),)
         + ((more,) if rest > 0 else ()),
-        fields=tuple(Field(str(case["name"]), _value(case, case_base)) for case in cases[:MOST]),
+        fields=tuple(Field(str(item["name"]), _value(item, case_base)) for item in cases[:MOST]),
         mention=(recipient,),
     )
 
 
-def _value(case: Mapping[str, Any], case_base: str | None) -> Line:
-    url = f"{case_base}{case['id']}" if case_base else None
-    parts: list[Part] = [Link(str(case["id"]), url), f" · {case['severity']}"]
-    if case.get("due"):
-        parts += [" · touch due ", Instant(datetime.fromisoformat(str(case["due"])))]
+def _value(item: Mapping[str, Any], case_base: str | None) -> Line:
+    url = f"{case_base}{item['id']}" if case_base else None
+    parts: list[Part] = [Link(str(item["id"]), url), f" · {item['severity']}"]
+    if item.get("due"):
+        parts += [" · touch due ", Instant(datetime.fromisoformat(str(item["due"])))]
     return tuple(parts)

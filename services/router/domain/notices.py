@@ -131,7 +131,8 @@ def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -
 
 
 def _digest(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
-    return digest(notice.recipient, notice.data, case_url.removesuffix(view.case.id) if case_url else None)
+    base = case_url.removesuffix(view.case.id) if case_url else None
+    return digest(notice.recipient, view.case, notice.data, base)
 
 
 def _call(

@@ -151,10 +151,10 @@ def test_a_zone_nobody_knows_is_the_policys() -> None:
 
 
 def test_a_digest_names_its_cases_and_how_many_more() -> None:
-    few = digest("ana@us.example", {"cases": [folded(case())]}, "https://closeloop.example/cases/")
+    few = digest("ana@us.example", case(), {"cases": [folded(case())]}, "https://closeloop.example/cases/")
     assert "1 low score beyond" in few.text
     assert f"https://closeloop.example/cases/{case().id}" in str(few.fields)
-    many = digest("ana@us.example", {"cases": [folded(case())] * 30}, None)
+    many = digest("ana@us.example", case(), {"cases": [folded(case())] * 30}, None)
     assert len(many.fields) == MOST
     assert "23 more" in many.text
 
