@@ -3,7 +3,7 @@
 import hashlib
 import re
 import tomllib
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -131,11 +131,66 @@ class Calendar(_Part):
     days_off: tuple[str, ...] = ()
 
 
+class QuietHours(_Part):
+    """`[noise.quiet]`: `from` and `until` as clocks show them where each person is; may go over midnight."""
+
+    begins: time = Field(alias="from")
+    until: time
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> "QuietHours":
+        if self.begins == self.until:
+            raise ValueError("from and until are the same: there would be no quiet hours, or no others")
+        if self.begins.tzinfo or self.until.tzinfo:
+            raise ValueError('write times like "20:00": they are local to each person')
+        return self
+
+
+class NoisePolicy(_Part):
+    """What is shown once, and what may wait. `weekly_budget` 0: no budget; `robot_burst` 0: nothing looks automatic;
+    `timezone` is that of people whose own is not known."""
+
+    duplicate_within: Span = timedelta(minutes=10)
+    robot_burst: int = Field(default=5, ge=0)
+    robot_within: Span = timedelta(seconds=10)
+    weekly_budget: int = Field(default=0, ge=0)
+    digest_at: time = time(8, 30)
+    quiet: QuietHours | None = None
+    timezone: str = "UTC"
+
+    @property
+    def holds(self) -> bool:
+        """Whether any notice may ever wait."""
+        return self.weekly_budget > 0 or self.quiet is not None
+
+
+Hideable = Literal["comment", "respondent", "arr"]
+
+
+class PrivacyProfile(_Part):
+    """`[[privacy.profile]]`: what cards in one channel do not show."""
+
+    channel: str = Field(pattern=r"^[CDG][A-Z0-9]+$")
+    hide: tuple[Hideable, ...] = ()
+
+
+class PrivacyPolicy(_Part):
+    """What is hidden in direct messages and in channels without a profile of their own; `may_reveal` are e-mails of
+    people who may look at it beside those whom a case concerns."""
+
+    dm: tuple[Hideable, ...] = ()
+    default_channel: tuple[Hideable, ...] = ()
+    profile: tuple[PrivacyProfile, ...] = ()
+    may_reveal: tuple[Person, ...] = ()
+
+
 class Policy(_Part):
     flag: FlagPolicy = FlagPolicy()
     sla: SlaPolicy = SlaPolicy()
     severity: SeverityPolicy = SeverityPolicy()
     routing: RoutingPolicy = RoutingPolicy()
+    privacy: PrivacyPolicy = PrivacyPolicy()
+    noise: NoisePolicy = NoisePolicy()
     calendar: dict[str, Calendar] = {}
     sources: dict[str, dict[str, Any]] = {}
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.calendars import build_calendars
-from services.router.domain import commands, owners
+from services.router.domain import commands, noise, owners
 from services.router.domain.absence import absences
 from services.router.domain.arrivals import SYSTEM, Opening, alerted, open_case
 from services.router.domain.case import Case
@@ -59,6 +59,7 @@ class Need:
     response_id: str | None = None
     role: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    answer: noise.Answer | None = None
 
 
 def key_of_account(account_id: str) -> str:
@@ -122,6 +123,9 @@ class Cases:
             existing = await rows.open_case_of(tx, need.account_key)
         if existing is None:
             raise rows.Overtaken("the account's case was opened and closed at the same moment")
+        again = await self._again(tx, existing, need)
+        if again is not None:
+            return await self._join_quietly(tx, existing, need, again, now)
         join = commands.Join(
             actor=need.actor,
             cause=need.cause,
@@ -133,6 +137,36 @@ class Cases:
         )
         joined = await self.apply(tx, existing, join, now)
         await self._link(tx, need, joined.case)
+        return joined.case
+
+    async def _again(self, tx: AsyncConnection, case_id: str, need: Need) -> noise.Again | None:
+        """What the answer repeats, as long as the touch promised for that is still to come."""
+        case = await rows.load(tx, case_id)
+        if case is None or need.answer is None:
+            return None
+        span = max(self._policy.noise.duplicate_within, self._policy.noise.robot_within)
+        earlier = await responses.answers_of_case(tx, case_id, need.answer.at - span, need.answer.at + span)
+        waiting = {clock.response_id for clock in case.waiting_clocks}
+        own = [item for item in earlier if item.person == need.answer.person]
+        if not any(item.response_id in waiting for item in own):
+            return None
+        return noise.again(need.answer, own, self._policy.noise)
+
+    async def _join_quietly(
+        self, tx: AsyncConnection, case_id: str, need: Need, again: noise.Again, now: datetime
+    ) -> Case:
+        join = commands.JoinQuietly(
+            actor=need.actor,
+            cause=again.cause,
+            response_id=str(need.response_id),
+            of=again.of,
+            flagged_at=need.started_at,
+            facts=_facts(need),
+            words=f"{again.words} {need.words}",
+        )
+        joined = await self.apply(tx, case_id, join, now)
+        await self._link(tx, need, joined.case)
+        await responses.revise(tx, join.response_id, {"reasons": [again.words, need.words]})
         return joined.case
 
     async def open_by_hand(

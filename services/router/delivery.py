@@ -49,7 +49,7 @@ class Delivery:
         self._settler = Settler(database, cases)
         self.desk = Underway(runtime.clock, Rates(slack.rate_limits), wake)
         self._book = AddressBook(channel, runtime.policy.routing, runtime.clock, self.desk.rates, wake)
-        drafts = Drafts(self._book, runtime.clock, runtime.settings.http.public_url)
+        drafts = Drafts(self._book, runtime.clock, runtime.policy, runtime.settings.http.public_url)
         self._sender = Sender(self.desk, self._book, channel, drafts)
         self._updater = Updater(self.desk, self._book, channel, drafts)
         self._looker = Looker(self.desk, channel)

@@ -7,9 +7,11 @@ from services.router.channels.base import Post
 from services.router.domain.decision import NoticeKind
 from services.router.domain.messages import Line, Message
 from services.router.domain.notices import Notice, compose
+from services.router.domain.redaction import hidden_in, redact, with_reveal
 from services.router.domain.view import CaseView
 from services.router.store.notices import Row
 from shared.clock import Clock
+from shared.policy import Policy
 
 _REPEAT: Line = ("(possible repeat)",)
 
@@ -20,6 +22,7 @@ class Drafts:
 
     book: AddressBook
     clock: Clock
+    policy: Policy
     case_base: str | None
 
     def post(self, row: Row, view: CaseView, destination: Destination, thread: str | None) -> Post:
@@ -31,7 +34,9 @@ class Drafts:
 
     def _message(self, row: Row, view: CaseView, destination: Destination) -> Message:
         url = f"{self.case_base.rstrip('/')}/cases/{row.case_id}" if self.case_base else None
-        message = compose(Notice(NoticeKind(row.kind), row.recipient, row.role, row.data), view, self.clock.now(), url)
+        notice = Notice(NoticeKind(row.kind), row.recipient, row.role, row.data)
+        hidden = hidden_in(destination.place, self.policy.privacy, self.policy.routing)
+        message = with_reveal(compose(notice, redact(view, hidden), self.clock.now(), url), hidden)
         marks = (destination.note, _REPEAT if row.repeat else ())
         context = (*message.context, *(mark for mark in marks if mark))
         called = (*message.mention, row.recipient) if destination.shared else message.mention

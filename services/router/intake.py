@@ -14,6 +14,7 @@ from services.router.cases import Cases, Need, key_of_account
 from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.matching import Match, clues_of, domain_of, match, orphan_key
+from services.router.domain.noise import Answer
 from services.router.domain.revision import Change, Revision, is_twin, only_listed, revise, says_again
 from services.router.store import cases as case_rows
 from services.router.store import deadlines, directory, responses, sources, texts
@@ -230,6 +231,7 @@ class Intake:
             words=" ".join(row["reasons"]),
             response_id=id_,
             role=await directory.contact_role(tx, row["account_id"], row["requester_email"]),
+            answer=_answer(row, started_at) if cause == "response" else None,
             facts={"source": row["source"], "metric": row["metric"], "score": row["normalised_score"]},
         )
         await self._cases.raise_need(tx, need, now)
@@ -247,6 +249,10 @@ class Intake:
     async def _match(self, tx: AsyncConnection, source: str, hint: dict[str, Any], email: str | None) -> Match:
         clues = clues_of(source, hint, email, self._free_mail)
         return match(clues, await directory.find(tx, clues))
+
+
+def _answer(row: RowMapping, at: datetime) -> Answer:
+    return Answer(row["id"], row["requester_email"], row["source"], row["ticket_id"], at)
 
 
 def _content(scored: FeedbackScored) -> dict[str, Any]:

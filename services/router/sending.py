@@ -201,6 +201,11 @@ def _served_by(row: Row, destination: Destination, cards: Sequence[Row]) -> Row 
     )
 
 
+def _ready_at(row: Row) -> datetime:
+    """What was held back until some time waits from then on."""
+    return row.not_before if row.attempt == 0 and row.not_before is not None else row.created_at
+
+
 def _show_age(page: Sequence[Row], now: datetime) -> None:
-    oldest = min((row.created_at for row in page), default=now)
+    oldest = min((_ready_at(row) for row in page), default=now)
     NOTICE_QUEUE_AGE.set(max(0.0, (now - oldest).total_seconds()))

@@ -13,6 +13,7 @@ from services.router.domain.case import Case, Status
 from services.router.domain.decision import CancelDeadlines, Decision, Entry, NoticeKind, StartDeadline, Tell
 from services.router.domain.journal import GENESIS, Sealed, seal
 from services.router.domain.view import AccountView
+from services.router.holding import Holding
 from services.router.store import cases as rows
 from services.router.store import deadlines, outbox, texts
 from shared import ids
@@ -27,6 +28,7 @@ _IN_THREAD = frozenset(
 class Writer:
     def __init__(self, policy: Policy) -> None:
         self._routing = policy.routing
+        self._holding = Holding(policy)
 
     async def write_new(
         self,
@@ -85,7 +87,7 @@ class Writer:
         held = await outbox.holders(tx, case.id)
         kind = NoticeKind.ESCALATION if choice.email in held else NoticeKind.CARD
         tell = Tell(kind, notice["priority"], data=notice["data"], since=notice["since"])
-        await outbox.add(tx, [_row(case, tell, kind, choice, now)])
+        await self._add(tx, case, tell, [(kind, choice)], account, now)
         return True
 
     async def _tell(
@@ -98,12 +100,26 @@ class Writer:
         now: datetime,
     ) -> None:
         held = await outbox.holders(tx, case.id)
-        notices = []
+        told = []
         for choice in self._audience(case, tell, account, reach):
             kind = _fitting(tell.kind, choice.email in held)
             if kind is not None:
-                notices.append(_row(case, tell, kind, choice, now))
+                told.append((kind, choice))
+        await self._add(tx, case, tell, told, account, now)
+
+    async def _add(
+        self,
+        tx: AsyncConnection,
+        case: Case,
+        tell: Tell,
+        told: Sequence[tuple[NoticeKind, owners.Choice]],
+        account: AccountView | None,
+        now: datetime,
+    ) -> None:
+        plan = await self._holding.plan(tx, case, tell, [choice for _, choice in told], account, now)
+        notices = [_row(case, tell, kind, choice, now, plan.until.get(choice.email)) for kind, choice in told]
         await outbox.add(tx, notices)
+        await self._holding.settle(tx, case, notices, plan, now)
 
     def _audience(
         self, case: Case, tell: Tell, account: AccountView | None, reach: owners.Reach
@@ -129,7 +145,9 @@ def _fitting(kind: NoticeKind, has_card: bool) -> NoticeKind | None:
     return kind
 
 
-def _row(case: Case, tell: Tell, kind: NoticeKind, choice: owners.Choice, now: datetime) -> dict[str, Any]:
+def _row(
+    case: Case, tell: Tell, kind: NoticeKind, choice: owners.Choice, now: datetime, held: datetime | None
+) -> dict[str, Any]:
     return {
         "id": ids.derive("notice", case.id, kind.value, str(case.seq), choice.email),
         "case_id": case.id,
@@ -142,6 +160,7 @@ def _row(case: Case, tell: Tell, kind: NoticeKind, choice: owners.Choice, now: d
         "state": "pending",
         "created_at": now,
         "since": tell.since,
+        "not_before": held,
         "desired_rev": case.version,
     }
 

@@ -80,7 +80,8 @@ async def test_a_burst_read_in_one_batch_is_sent_card_by_card_and_reply_by_reply
     """All written at the same instant: what waits for its card must not keep that card from being sent."""
     async with slack_bench(database_url) as bench:
         await bench.account()
-        burst = [bench.answer(2, record_id=f"r{number}") for number in range(30)]
+        people = [f"p{number}@acme.example" for number in range(30)]
+        burst = [bench.answer(2, record_id=f"r{n}", requester_email=email) for n, email in enumerate(people)]
         await bench.hears(*burst)
         async with bench.sending():
             await bench.sent(60)

@@ -1,5 +1,6 @@
 """A router without its network: rows, intake, directory and sweeper under a clock that turns forward."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from shared.events.envelope import Event, Message, to_record
 from shared.policy import Policy, parse_policy
 from shared.settings import DatabaseSettings
 
+_NO_LETTER = re.compile(r"\W")
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
 
@@ -75,7 +77,9 @@ class RouterBench:
         await self.directory.handle([as_message(catalog.account_updated(account))])
 
     def answer(self, score: float | None = 2, **facts: Any) -> Message:
-        """A scored response as scoring sends it; flagged when the score is 3 or less."""
+        """A scored response as scoring sends it, each record of another person; flagged when the score is 3 or less."""
+        record = facts.get("record_id", "r1")
+        person = "dora" if record == "r1" else _NO_LETTER.sub("-", record)
         flagged = facts.pop("flagged", score is not None and score <= 3)
         late = facts.pop("late", False)
         data: dict[str, Any] = {
@@ -92,7 +96,7 @@ class RouterBench:
             "ticket_id": "T-1",
             "subject": "Export fails",
             "ticket_url": "https://desk.example/t/1",
-            "requester_email": "dora@acme.example",
+            "requester_email": f"{person}@acme.example",
             "requester_name": "Dora",
         }
         response = SurveyResponded(**{**data, **facts})

@@ -9,6 +9,7 @@ from services.router.audit import metrics
 from services.router.audit.facts.answers import Answer, read_answers
 from services.router.audit.facts.connection import Connection
 from services.router.audit.promise import Promise
+from services.router.domain.masking import masked_value
 
 _AT_A_TIME = 500
 
@@ -57,4 +58,5 @@ def _answer(answer: Answer | None) -> tuple[Any, ...]:
         return (None,) * 6
     raw = answer.raw_score
     told = json.dumps(raw, ensure_ascii=False) if isinstance(raw, dict | list) else raw
-    return answer.score, told, answer.ticket_id, answer.ticket_url, answer.requester_email, answer.comment
+    comment = masked_value(answer.comment)
+    return answer.score, told, answer.ticket_id, answer.ticket_url, answer.requester_email, comment

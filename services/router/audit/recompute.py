@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.router.audit.promise import LEAD, Promise, seen_by_all
+from services.router.domain.noise import AUTOMATIC, DUPLICATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def _opened(case: _History, entry: JournalEntry) -> None:
 
 
 def _joined(case: _History, entry: JournalEntry) -> None:
+    if entry.data.get("cause") in (DUPLICATE, AUTOMATIC):
+        return
     case.severity = entry.data.get("severity", case.severity)
     if "clock_id" not in entry.data:  # a merged case came in, whose journal told of its clocks
         if any(clock.touched_at is None for clock in case.clocks.values()):

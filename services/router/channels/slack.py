@@ -1,5 +1,6 @@
 """Slack as a channel: finds people and their DMs, posts, updates, and looks for a post whose answer was lost."""
 
+import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from services.router.channels.base import (
     BadMessage,
     Channel,
+    Gone,
     NotSent,
     Outcome,
     Parked,
@@ -28,6 +30,7 @@ from services.router.slack.members import Home, away_hint, unfit
 log = structlog.get_logger(__name__)
 
 EVENT_TYPE = "closeloop_notice"
+SHARED_CHANNEL = "the channel is shared with another company, whose people could read it"
 _LOOK_BACK = timedelta(seconds=120)
 _PAGE, _MOST_PAGES = 200, 10
 _NOBODY = {
@@ -37,6 +40,8 @@ _NOBODY = {
     "user_not_visible": "cannot be seen by the app in Slack",
     "cannot_dm_bot": "is a bot in Slack",
 }
+_CHECKED_FOR = 600.0  # seconds for which a channel is trusted not to have become a shared one
+SHARED_MARKS = ("is_ext_shared", "is_org_shared", "is_pending_ext_shared")
 _DUPLICATE = ("duplicate_message_not_found", "duplicate_channel_not_found")
 
 
@@ -47,6 +52,8 @@ class SlackChannel(Channel):
         """`slack_users` is [routing.slack_users]: the Slack id of people whose e-mail there is another."""
         self._client = client
         self._slack_users = slack_users or {}
+        self._own_until: dict[str, float] = {}
+        self._groups: set[str] = set()
 
     async def person(self, email: str) -> Reachable | Unreachable | NotSent | RateLimited:
         """A full, active member of the workspace with this e-mail, or mapped to it, and the DM with them."""
@@ -65,12 +72,17 @@ class SlackChannel(Channel):
     async def group(self, users: tuple[str, ...]) -> str | NotSent | RateLimited | Unreachable:
         try:
             opened = await self._client.web.conversations_open(users=list(users))
+            self._groups.add(str(opened["channel"]["id"]))
             return str(opened["channel"]["id"])
         except Exception as error:
             return _lookup_failed(error, "")
 
     async def send(self, post: Post) -> Outcome:
-        """One message; if Slack says that our card is wrong, the same once as plain text."""
+        """One message; if Slack says that our card is wrong, the same once as plain text. Nothing goes to a channel
+        that is shared with another company: customers may read there."""
+        refusal = await self._refusal(post.place)
+        if refusal is not None:
+            return refusal
         card = blocks.render(post.message, post.notice_id, post.mentions)
         outcome = await self._post(post, card)
         if isinstance(outcome, BadMessage):
@@ -81,6 +93,9 @@ class SlackChannel(Channel):
         return outcome
 
     async def update(self, post: Post, ts: str) -> Outcome:
+        refusal = await self._refusal(post.place)
+        if refusal is not None:
+            return Gone(refusal.reason, removed=False) if isinstance(refusal, Parked) else refusal
         card = blocks.render(post.message, post.notice_id, post.mentions)
         outcome = await self._update(post.place, ts, card)
         if isinstance(outcome, BadMessage):
@@ -121,6 +136,22 @@ class SlackChannel(Channel):
             return data_of(found).get("user") or {}, None
         found = await self._client.web.users_info(user=mapped)
         return data_of(found).get("user") or {}, await self._client.home()
+
+    async def _refusal(self, place: str) -> Parked | NotSent | RateLimited | None:
+        """Why nothing may be posted there now. Direct messages, and group messages that we opened, are our own."""
+        now = time.monotonic()
+        if not place.startswith(("C", "G")) or place in self._groups or self._own_until.get(place, now) > now:
+            return None
+        try:
+            channel = data_of(await self._client.web.conversations_info(channel=place)).get("channel") or {}
+        except Exception as error:
+            return _unchecked(error)
+        if any(channel.get(mark) for mark in SHARED_MARKS):
+            log.error("channel_is_shared", channel=place)
+            self._own_until.pop(place, None)
+            return Parked(SHARED_CHANNEL)
+        self._own_until[place] = now + _CHECKED_FOR
+        return None
 
     async def _post(self, post: Post, card: blocks.Rendered, marked: bool = True) -> Outcome:
         arguments: dict[str, Any] = {"client_msg_id": _client_msg_id(post)} if marked else {}
@@ -172,6 +203,17 @@ def _lookup_failed(error: Exception, email: str) -> Unreachable | NotSent | Rate
         return Unreachable(email, _NOBODY[code_of(error)])
     outcome = classify(error)
     return outcome if isinstance(outcome, RateLimited) else NotSent(getattr(outcome, "reason", "unknown"))
+
+
+def _unchecked(error: Exception) -> Parked | NotSent | RateLimited | None:
+    """What cannot be checked is not posted to. A channel that is not there for us answers for itself."""
+    outcome = classify(error)
+    if isinstance(outcome, RateLimited | NotSent):
+        return outcome
+    if isinstance(outcome, Parked):
+        why = f"it cannot be checked whether the channel is shared: {outcome.reason}"
+        return Parked(why) if outcome.everywhere else None
+    return NotSent(getattr(outcome, "reason", "unknown"))
 
 
 def _marker(message: dict[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from services.router.audit.facts.standing import standing
 from services.router.cases import Cases, InvalidCommand, NotFound, Refused
 from services.router.console.pages import SECURITY, Pages, with_query
 from services.router.domain.case import Severity, Status
+from services.router.domain.masking import masked
 from services.router.sessions import Session
 from services.router.store.views import list_cases
 from shared.db.engine import Database
@@ -67,7 +68,7 @@ class CaseList:
                 **{**chosen, "overdue": bool(chosen["overdue"]) or None},
             )
             state = await standing(connection, now)
-        shown = views[:PAGE]
+        shown = [masked(view) for view in views[:PAGE]]
         older = None
         if len(views) > PAGE:
             last = shown[-1].case

@@ -14,7 +14,8 @@ from services.router.cases import Cases, InvalidCommand, NotFound, Refused
 from services.router.console.pages import SECURITY, Pages
 from services.router.console.wording import entry_line
 from services.router.domain.case import Case, Status
-from services.router.domain.commands import CHANNELS, OUTCOMES
+from services.router.domain.commands import CHANNELS, OUTCOMES, RecordReveal
+from services.router.domain.masking import masked, masked_entry
 from services.router.sessions import Session
 from services.router.store.views import load_journal, load_view
 from shared.db.engine import Database
@@ -47,6 +48,8 @@ class CasePage:
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         if not session.allows(typed.pop("csrf", "")):
             return self._pages.refused(session, request)
+        if request.path_params["command"] == "reveal":
+            return await self._reveal(request, session)
         door = _DOORS.get(request.path_params["command"])
         if door is None:
             return self._pages.missing(session, request, "There is no such action.")
@@ -64,6 +67,16 @@ class CasePage:
         response = RedirectResponse(f"/cases/{request.path_params['case_id']}", 303, SECURITY)
         self._pages.sessions.tell(response, said)
         return response
+
+    async def _reveal(self, request: Request, session: Session) -> Response:
+        """The page with nothing masked, once; that it was asked for is in the journal first."""
+        now, looked = self._clock.now(), RecordReveal(actor=session.email, fields=("masked",), where="console")
+        try:
+            async with self._database.transaction() as tx:
+                await self._cases.apply(tx, request.path_params["case_id"].replace("\0", ""), looked, now)
+        except NotFound as error:
+            return self._pages.missing(session, request, str(error))
+        return await self._page(request, session, unmasked=True)
 
     async def _apply(self, case_id: str, door: Door, typed: dict[str, str], session: Session) -> str:
         now = self._clock.now()
@@ -83,6 +96,7 @@ class CasePage:
         typed: dict[str, str] | None = None,
         wrong: str = "",
         wrong_field: str = "",
+        unmasked: bool = False,
     ) -> Response:
         case_id = request.path_params["case_id"].replace("\0", "")
         async with self._database.read() as connection:
@@ -91,14 +105,17 @@ class CasePage:
             flaws = await verify_cases(connection, [case_id])
         if view is None:
             return self._pages.missing(session, request, f"There is no case {case_id}.")
+        shown = view if unmasked else masked(view)
+        entries = journal if unmasked else [masked_entry(entry) for entry in journal]
         return self._pages.render(
             "case.html",
             session,
             request,
             status,
-            view=view,
+            view=shown,
             case=view.case,
-            lines=[entry_line(entry) for entry in reversed(journal)],
+            lines=[entry_line(entry) for entry in reversed(entries)],
+            is_masked=shown != view or entries != journal,
             head=journal[-1].hash if journal else "",
             flaws=flaws,
             actions=actions_of(view.case),

@@ -126,6 +126,8 @@ def _opened(data: Mapping[str, Any]) -> list[str]:
 def _joined(data: Mapping[str, Any]) -> list[str]:
     if data.get("from_case"):
         return [f"{data['from_case']} was merged into this case"]
+    if data.get("of"):
+        return ["Shown once with the answer it repeats: no alert and no touch of its own"]
     return [f"Its touch is due {_instant(data.get('touch_due_at'))}", f"Severity {data.get('severity')}"]
 
 
@@ -154,6 +156,10 @@ def _escalated(data: Mapping[str, Any]) -> list[str]:
     return [f"Step {int(data.get('step', 0)) + 1}{to}"]
 
 
+def _revealed(data: Mapping[str, Any]) -> list[str]:
+    return [f"{', '.join(data.get('fields') or ())} in {data.get('where') or 'the console'}"]
+
+
 _PHRASES: dict[str, _Phrase] = {
     "opened": _Phrase("Case opened", "bad", _opened),
     "response_joined": _Phrase("Another answer joined", "bad", _joined),
@@ -173,6 +179,7 @@ _PHRASES: dict[str, _Phrase] = {
     "reopened": _Phrase("Open again", "bad", lambda data: [f"New touch due {_instant(data.get('touch_due_at'))}"]),
     "dismissed": _Phrase("Dismissed", "warn"),
     "noted": _Phrase("Note", "plain"),
+    "revealed": _Phrase("Hidden facts looked at", "plain", _revealed),
     "reminded": _Phrase("Reminder sent", "plain"),
     "touch_breached": _Phrase("Touch overdue", "bad", lambda data: [f"It was due {_instant(data.get('due_at'))}"]),
     "escalated": _Phrase("Escalated", "bad", _escalated),

@@ -128,6 +128,17 @@ def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
     return Decision(changed, (entry,), effects)
 
 
+def join_quietly(case: Case, command: commands.JoinQuietly, ctx: Context) -> Decision:
+    data = {
+        "cause": command.cause,
+        "response_id": command.response_id,
+        "of": command.of,
+        "flagged_at": iso(command.flagged_at),
+        **command.facts,
+    }
+    return Decision(case, (Entry("response_joined", command.actor, data, {"words": command.words}),))
+
+
 def note_revision(case: Case, command: commands.NoteRevision, ctx: Context) -> Decision:
     data = {"response_id": command.response_id, "change": command.change}
     entry = Entry("response_revised", command.actor, data, {"words": command.words})
@@ -210,6 +221,11 @@ def absorb(case: Case, command: commands.Absorb, ctx: Context) -> Decision:
 
 def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Decision:
     return Decision(case, (alerted(command),))
+
+
+def record_reveal(case: Case, command: commands.RecordReveal, ctx: Context) -> Decision:
+    data = {"fields": list(command.fields), "where": command.where}
+    return Decision(case, (Entry("revealed", command.actor, data),))
 
 
 def alerted(command: commands.RecordAlert) -> Entry:

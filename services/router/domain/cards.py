@@ -45,6 +45,7 @@ ALLOWED: dict[ActionId, frozenset[Status]] = {
     ActionId.STILL_OPEN: _AFTER_TOUCH,
     ActionId.REOPEN: _ENDED,
     ActionId.DISMISS: _ANY - _ENDED,
+    ActionId.REVEAL: _ANY,
 }
 _ACKNOWLEDGE = Action(ActionId.ACKNOWLEDGE, "Acknowledge", primary=True)
 _LOG_TOUCH = Action(ActionId.LOG_TOUCH, "Log touch")
@@ -152,7 +153,10 @@ def _crowd(view: CaseView) -> str:
     people = {response.requester_email or response.requester_name or response.id for response in standing}
     if len(people) > 1:
         return f"now {len(people)} people"
-    return f"{len(standing)} responses" if len(standing) > 1 else ""
+    # One given again, or by a robot, has no clock of its own and is shown as one with the other.
+    promised = {clock.response_id for clock in view.case.clocks}
+    counted = [response for response in standing if response.id in promised]
+    return f"{len(counted)} responses" if len(counted) > 1 else ""
 
 
 def _reasons(response: ResponseView | None) -> tuple[Line, ...]:

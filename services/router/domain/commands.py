@@ -120,6 +120,19 @@ class Join(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinQuietly(Command):
+    """An answer that only repeats the one `of` (a response id): shown on the card, no message and no clock of its own.
+    `cause` is duplicate or automatic."""
+
+    cause: str
+    response_id: str
+    of: str
+    flagged_at: datetime
+    facts: Mapping[str, Any]
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteRevision(Command):
     """A response of this case was revised or withdrawn: noted and shown; never closes a case by itself."""
 
@@ -194,6 +207,14 @@ class RecordAlert(Command):
     role: str
     sent_at: datetime
     since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReveal(Command):
+    """Somebody looked at what a place hides: `fields` of it, `where` they asked."""
+
+    fields: tuple[str, ...]
+    where: str
 
 
 CHANNELS = ("call", "email", "meeting", "chat", "other")

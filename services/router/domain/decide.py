@@ -26,6 +26,7 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.Dismiss: actions.dismiss,
     commands.AddNote: actions.add_note,
     commands.Join: arrivals.join,
+    commands.JoinQuietly: arrivals.join_quietly,
     commands.NoteRevision: arrivals.note_revision,
     commands.ChangeOwner: arrivals.change_owner,
     commands.ChangeLead: arrivals.change_lead,
@@ -33,11 +34,12 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.MergeInto: arrivals.merge,
     commands.Absorb: arrivals.absorb,
     commands.RecordAlert: arrivals.record_alert,
+    commands.RecordReveal: arrivals.record_reveal,
     commands.Fire: firing.fire,
 }
 
 # Entries that change nothing a person would act on: they neither make a new version nor redraw cards.
-_QUIET = frozenset({"alerted", "reminded"})
+_QUIET = frozenset({"alerted", "reminded", "revealed"})
 
 
 def decide(case: Case, command: commands.Command, ctx: Context) -> Decision:

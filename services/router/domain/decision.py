@@ -55,6 +55,7 @@ class NoticeKind(StrEnum):
     CLOSE_OUT = "close_out"
     CLOSE_OUT_REMINDER = "close_out_reminder"
     NOTE = "note"
+    DIGEST = "digest"
 
 
 class Priority:

@@ -17,6 +17,7 @@ class ActionId(StrEnum):
     STILL_OPEN = "case.still_open"
     REOPEN = "case.reopen"
     DISMISS = "case.dismiss"
+    REVEAL = "case.reveal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from typing import Any
 
 from services.router.domain import cards, history, scores, spans
 from services.router.domain.decision import NoticeKind
+from services.router.domain.digests import digest
+from services.router.domain.masking import masked, masked_value
 from services.router.domain.messages import Action, ActionId, Instant, Line, Message, Person, Strong
 from services.router.domain.view import CaseView, ResponseView
 
 # Roots of their own; every other kind goes into the thread of the recipient's card.
-ROOTS = frozenset({NoticeKind.CARD, NoticeKind.CLOSE_OUT, NoticeKind.CLOSE_OUT_REMINDER})
+ROOTS = frozenset({NoticeKind.CARD, NoticeKind.CLOSE_OUT, NoticeKind.CLOSE_OUT_REMINDER, NoticeKind.DIGEST})
 _ROLES = {
     "owner": "you own this account",
     "support_lead": "you lead support",
@@ -33,8 +35,9 @@ class Notice:
 
 
 def compose(notice: Notice, view: CaseView, now: datetime, case_url: str | None = None) -> Message:
-    """The message as `now` has it; composing again gives the newest state of the case."""
-    return _COMPOSERS[notice.kind](notice, view, now, case_url)
+    """The message as `now` has it; composing again gives the newest state of the case. What people wrote is masked."""
+    shown = replace(notice, data={key: masked_value(value) for key, value in notice.data.items()})
+    return _COMPOSERS[notice.kind](shown, masked(view), now, case_url)
 
 
 def obsolete(kind: NoticeKind, view: CaseView) -> bool:
@@ -127,6 +130,11 @@ def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -
     return _call(notice, view, intro)
 
 
+def _digest(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
+    base = case_url.removesuffix(view.case.id) if case_url else None
+    return digest(notice.recipient, view.case, notice.data, base)
+
+
 def _call(
     notice: Notice,
     view: CaseView,
@@ -190,4 +198,5 @@ _COMPOSERS: dict[NoticeKind, Callable[[Notice, CaseView, datetime, str | None], 
     NoticeKind.CLOSE_OUT: _close_out,
     NoticeKind.CLOSE_OUT_REMINDER: _close_out,
     NoticeKind.NOTE: _note,
+    NoticeKind.DIGEST: _digest,
 }

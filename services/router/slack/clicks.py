@@ -19,6 +19,7 @@ from services.router.slack.actors import Actors, NotAllowed
 from services.router.slack.client import SlackClient
 from services.router.slack.interactions import Click, Nothing, Submission, Unheard, read
 from services.router.slack.replies import Replies
+from services.router.slack.reveals import Reveals
 from services.router.slack.submissions import Author, FieldErrors, to_command
 from services.router.store import notices
 from services.router.store.views import load_view
@@ -46,6 +47,7 @@ class Clicks:
     actors: Actors
     replies: Replies
     wake: asyncio.Event
+    reveals: Reveals
 
     async def handle(self, payload: Any) -> Answer:
         """The body of the 200 answer; None for an empty one. Never raises."""
@@ -70,6 +72,9 @@ class Clicks:
     async def _click(self, click: Click) -> None:
         try:
             author = await self.actors.author(click.user)
+            if click.action is ActionId.REVEAL:
+                await self.reveals.show(click, author)
+                return
             view = await self._view(click.case_id)
             if modals.needed(click.action, view):
                 if view is not None and view.case.status not in cards.ALLOWED[click.action]:

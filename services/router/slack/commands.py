@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,7 @@ _OPEN = ("open", "acknowledged", "touched", "resolved")
 
 @dataclass
 class Commands:
-    """`case_base` is the console's address; None: no links."""
+    """`case_base` is the console's address; None: no links. `hidden` is what one person alone is not shown either."""
 
     database: Database
     clock: Clock
@@ -40,6 +40,7 @@ class Commands:
     actors: Actors
     case_base: str | None
     desk: AwayDesk
+    hidden: Collection[str] = ()
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class Commands:
                 return Rendered(f"There is no case {case_id}.", [])
             mentions = await people.slack_ids(connection, [view.case.owner])
         url = f"{self.case_base.rstrip('/')}/cases/{case_id}" if self.case_base else None
-        return lists.one_case(view, self.clock.now(), mentions, url)
+        return lists.one_case(view, self.clock.now(), mentions, url, self.hidden)
 
     async def _list(self, title: str, owner: str | None) -> Rendered:
         views, mentions = await self._open_cases(owner)

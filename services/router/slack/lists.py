@@ -1,11 +1,13 @@
 """Cases as a short list, for `/loops` and the Home tab. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from services.router.domain import cards, spans
+from services.router.domain.masking import masked
 from services.router.domain.messages import Line, Part, Person
+from services.router.domain.redaction import redact, with_reveal
 from services.router.domain.view import CaseView
 from services.router.slack import mrkdwn
 from services.router.slack.blocks import Rendered, render, section
@@ -33,8 +35,11 @@ def case_list(title: str, views: Sequence[CaseView], now: datetime, mentions: Me
     return Rendered("\n".join(lines)[:3_000], blocks)
 
 
-def one_case(view: CaseView, now: datetime, mentions: Mentions, case_url: str | None) -> Rendered:
-    return render(cards.card(view, "you asked for it", now, case_url), "", mentions)
+def one_case(
+    view: CaseView, now: datetime, mentions: Mentions, case_url: str | None, hidden: Collection[str] = ()
+) -> Rendered:
+    card = cards.card(masked(redact(view, hidden)), "you asked for it", now, case_url)
+    return render(with_reveal(card, hidden), "", mentions)
 
 
 def home(views: Sequence[CaseView], now: datetime, mentions: Mentions) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from slack_sdk.errors import SlackApiError
 
 from services.router.channels.base import Post, Reachable, Sent, Unreachable
-from services.router.channels.slack import SlackChannel
+from services.router.channels.slack import SHARED_MARKS, SlackChannel
 from services.router.domain.messages import Instant, Message, Strong
 from services.router.slack.client import SlackClient, data_of
 from services.router.slack.errors import code_of
@@ -122,7 +122,7 @@ async def _channel_problems(runtime: Runtime, client: SlackClient) -> list[str]:
     problems = []
     if channel.get("is_archived"):
         problems.append(f"channel {channel_id} is archived: choose another in [routing]")
-    if channel.get("is_ext_shared") or channel.get("is_org_shared"):
+    if any(channel.get(mark) for mark in SHARED_MARKS):
         problems.append(f"channel {channel_id} is shared with another company: customers could read alerts there")
     if not channel.get("is_member", True):
         problems.append(f"the app is not in channel {channel_id}: type /invite and its name there")

@@ -18,6 +18,7 @@ from services.router.slack.commands import Commands
 from services.router.slack.endpoints import Endpoints
 from services.router.slack.preflight import send_test_alert, slack_problems
 from services.router.slack.replies import Replies
+from services.router.slack.reveals import Reveals
 from services.router.slack.socket_mode import SocketMode
 from shared.errors import CloseloopError
 from shared.runtime import Check, Loop, Runtime
@@ -38,10 +39,14 @@ class SlackService:
         actors = Actors(self.client, database, clock, slack_users)
         channel = SlackChannel(self.client, slack_users)
         self._replies = Replies(self.client)
-        self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake)
+        reveals = Reveals(database, cases, clock, runtime.policy, self._replies)
+        self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake, reveals)
         covering = Covering(database, cases, runtime.policy, clock, wake.set)
+        privacy = runtime.policy.privacy
         desk = AwayDesk(covering, actors, channel, clock)
-        self.commands = Commands(database, clock, self.client, actors, runtime.settings.http.public_url, desk)
+        self.commands = Commands(
+            database, clock, self.client, actors, runtime.settings.http.public_url, desk, privacy.dm
+        )
         self.delivery = Delivery(runtime, database, cases, channel, wake)
         pace = PACE if settings.rate_limits else timedelta(0)
         self.preflight = Preflight(database, channel, runtime.policy, clock, pace)

@@ -97,7 +97,10 @@ async def find(connection: AsyncConnection, notice_id: str) -> Row | None:
 
 
 async def oldest_waiting(connection: AsyncConnection) -> datetime | None:
-    return (await connection.execute(select(func.min(notices.c.created_at)).where(_WAITING))).scalar_one_or_none()
+    """Since when; what was held back until some time waits from then on."""
+    held = and_(notices.c.attempt == 0, notices.c.not_before.is_not(None))
+    since = case((held, notices.c.not_before), else_=notices.c.created_at)
+    return (await connection.execute(select(func.min(since)).where(_WAITING))).scalar_one_or_none()
 
 
 async def parked(connection: AsyncConnection) -> list[Row]:

@@ -1,6 +1,7 @@
 """Notices are rows first: inserted with what they are about, in the same transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -44,6 +45,27 @@ async def give_up(connection: AsyncConnection, notice_id: str, why: str) -> None
 async def park(connection: AsyncConnection, notice_id: str, why: str) -> None:
     """A person must put something right first; health and doctor show it."""
     await connection.execute(update(notices).where(notices.c.id == notice_id).values(state="parked", error=why))
+
+
+async def release(connection: AsyncConnection, case_id: str, recipient: str, at: datetime) -> None:
+    """What is held for this person about this case goes no later than then."""
+    held = (notices.c.state == "pending", notices.c.attempt == 0, notices.c.not_before > at)
+    await connection.execute(
+        update(notices)
+        .where(notices.c.case_id == case_id, notices.c.recipient == recipient, notices.c.kind != "digest", *held)
+        .values(not_before=at)
+    )
+
+
+async def list_in_digest(connection: AsyncConnection, notice_id: str, entry: dict[str, Any]) -> None:
+    """Name a case in a digest that waits, once."""
+    found = await load(connection, notice_id)
+    if found is None or found["state"] != "pending":
+        return
+    others = [item for item in found["data"]["cases"] if item["id"] != entry["id"]]
+    await connection.execute(
+        update(notices).where(notices.c.id == notice_id).values(data={**found["data"], "cases": [*others, entry]})
+    )
 
 
 async def withdraw_reminders(connection: AsyncConnection, case_id: str) -> None:

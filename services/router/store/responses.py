@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.router.domain.noise import Answer
 from services.router.tables import deliveries, responses
 from shared import ids
 
@@ -83,6 +84,17 @@ async def of_ticket(connection: AsyncConnection, source: str, ticket_id: str) ->
         .order_by(responses.c.occurred_at)
     )
     return [Known(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def answers_of_case(connection: AsyncConnection, case_id: str, since: datetime, until: datetime) -> list[Answer]:
+    """The case's flagged answers that came between these, in the order they came."""
+    names = ("id", "requester_email", "source", "ticket_id", "flagged_at")
+    statement = (
+        select(*(responses.c[name] for name in names))
+        .where(responses.c.case_id == case_id, responses.c.flagged_at.between(since, until))
+        .order_by(responses.c.flagged_at, responses.c.id)
+    )
+    return [Answer(*row) for row in await connection.execute(statement)]
 
 
 async def clues_of_case(connection: AsyncConnection, case_id: str) -> list[tuple[str, dict[str, Any], str | None]]:

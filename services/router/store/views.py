@@ -18,7 +18,7 @@ from services.router.tables import texts as text_rows
 
 ERASED = "[erased]"
 _EARLIER = timedelta(days=90)
-_UNREMARKABLE = ("alerted", "reminded", "response_revised")
+_UNREMARKABLE = ("alerted", "reminded", "response_revised", "revealed")
 _AS_STORED = (
     "id source metric raw_score raw_scale normalised_score ticket_id ticket_url subject requester_email requester_name "
     "occurred_at received_at flagged_at withdrawn revision detected_by"

@@ -80,7 +80,7 @@ async def test_open_cases_move_when_the_absence_starts_and_come_back_when_it_end
 async def test_the_absent_owner_keeps_a_living_card_and_is_not_called(router: RouterBench) -> None:
     case_id = (await router.low(2)).case.id
     await router.away(ANA, EVA)
-    await router.low(1, record_id="r2")
+    await router.low(1, record_id="r2", ticket_id="T-2")
     await router.passes(2 * DAY, HOUR)
     to_ana = [row for row in await router.notices(case_id) if row["recipient"] == ANA]
     assert [row["kind"] for row in to_ana] == ["card"]

@@ -405,7 +405,9 @@ async def test_g8_two_people_acting_at_the_same_moment_do_not_overwrite_each_oth
 
 
 async def test_flagged_responses_of_one_account_in_many_routers_open_one_case(router: RouterBench) -> None:
-    messages = [router.answer(2, record_id=f"r{number}", unique_id=f"d{number}") for number in range(8)]
+    messages = [
+        router.answer(2, record_id=f"r{n}", unique_id=f"d{n}", requester_email=f"p{n}@acme.example") for n in range(8)
+    ]
     await asyncio.gather(*(_until_done(router, message) for message in messages))
     views = await router.all_cases()
     assert len(views) == 1

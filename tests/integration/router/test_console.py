@@ -344,3 +344,19 @@ async def test_static_files_are_ours_alone(doors: Doors) -> None:
         for name in ("console.css", "console.js", "mark.svg"):
             text = await page(client, f"/console/static/{name}")
             assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+async def test_secrets_in_comments_are_masked_until_somebody_looks_and_the_journal_says_who(
+    router: RouterBench, ana: httpx.AsyncClient
+) -> None:
+    view = await router.low(2, comment="My card 4111 1111 1111 1111 was charged twice")
+    for path in ("/", f"/cases/{view.case.id}"):
+        shown = await page(ana, path)
+        assert "[card-1111]" in shown
+        assert "4111 1111" not in shown
+    looked = await sends(ana, f"/cases/{view.case.id}/reveal")
+    assert "4111 1111 1111 1111" in looked.text
+    entry = (await router.journal(view.case.id))[-1]
+    assert (entry.type, entry.actor, entry.data["where"]) == ("revealed", ANA, "console")
+    assert "4111 1111" not in await page(ana, f"/cases/{view.case.id}")
+    assert (await ana.post(f"/cases/{view.case.id}/reveal", data={"csrf": "guessed"})).status_code == 403

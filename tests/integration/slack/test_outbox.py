@@ -94,7 +94,7 @@ async def test_a_429_is_waited_out_and_the_order_kept(bench: SlackBench) -> None
         await bench.sent(1)
         bench.sandbox.inject("429", method="chat.postMessage", count=1, retry_after=9)
         for number in range(3):
-            await bench.low(1, record_id=f"later-{number}", comment=f"number {number}")
+            await bench.low(1, record_id=f"later-{number}", ticket_id=f"T-{number}", comment=f"number {number}")
             bench.clock.advance(timedelta(milliseconds=10))
         began = bench.clock.now().timestamp()
         await bench.turns(timedelta(seconds=12))

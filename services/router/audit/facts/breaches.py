@@ -74,9 +74,11 @@ async def unfired_deadlines(connection: AsyncConnection, before: datetime) -> li
 
 
 async def unsent_alerts(connection: AsyncConnection, before: datetime) -> list[str]:
-    """Cases whose alert (a card, or a response that joined) has waited since before then."""
+    """Cases whose alert (a card, or a response that joined) has waited since before then; what [noise] holds
+    back waits from when it may go."""
+    held = and_(notices.c.attempt == 0, notices.c.not_before >= before)
     late = select(notices.c.case_id).where(_WAITING_NOTICE, notices.c.priority == 0, notices.c.created_at < before)
-    return await _ids(connection, late.distinct())
+    return await _ids(connection, late.where(or_(notices.c.not_before.is_(None), ~held)).distinct())
 
 
 async def _ids(connection: AsyncConnection, statement: Select[Any]) -> list[str]:
