@@ -86,6 +86,8 @@ class Cases:
         context = self._context(account, before.severity.value, now, chain)
         if isinstance(command, commands.Reassign):
             context = replace(context, unfit=owners.unfit(command.new_owner.strip().lower(), reach))
+        if isinstance(command, commands.LogTouch):
+            context = replace(context, reply=await directory.last_reply(tx, case_id))
         decision = decide(before, command, context)
         if decision.repeated or not decision.entries:
             return Applied(before, decision.repeated, decision.text)

@@ -77,6 +77,8 @@ tickets = Table(
     Column("account_hint", JSON, nullable=False),
     Column("assignee", JSON),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("replied_at", UtcDateTime, comment="the last public reply or call by our side"),
+    Column("replied_by", String(320)),
 )
 
 deliveries = Table(
@@ -180,6 +182,7 @@ cases = Table(
     Column("snoozed_until", UtcDateTime),
     Column("reopened", Integer, nullable=False),
     Column("merged_into", String(20)),
+    Column("promise_kept", Boolean, comment="the customer's answer at the close-out"),
     Column("last_command", String(64), comment="fingerprint of the last person's command, to know a repeat (G8)"),
     Column("last_command_at", UtcDateTime),
     Index(
@@ -230,6 +233,7 @@ touch_clocks = Table(
     Column("joined_version", Integer, nullable=False),
     Column("touched_at", UtcDateTime),
     Column("touched_seq", Integer),
+    Column("proof", String(12), comment="claimed, evidenced or confirmed; NULL before the touch"),
     Column("policy_version", String(12), nullable=False),
     Index("ix_touch_clocks_case_id", "case_id"),
     Index("ix_touch_clocks_started_at", "started_at"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.router.domain.case import Severity, TouchClock
+from services.router.domain.case import Reply, Severity, TouchClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +64,12 @@ class Resolve(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmClosed(Command):
-    """The customer agrees. With outcome `customer_left` it ends a case in any state, and needs the reason in words."""
+    """The customer agrees. With outcome `customer_left` it ends a case in any state, and needs the reason in words.
+    `promise_kept` is what the customer says of what the touch promised; None where nobody asked."""
 
     outcome: str = "confirmed"
     what_was_done: str = ""
+    promise_kept: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,22 @@ class NoteRevision(Command):
     change: str
     words: str
     alert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteReply(Command):
+    """The helpdesk told of a public reply or call by our side: evidence of the touches made since the flag."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteGoodRating(Command):
+    """Somebody rated well at `rated_at`; `of` are their earlier responses, whose touches this confirms."""
+
+    response_id: str
+    rated_at: datetime
+    of: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router.domain import actions, arrivals, commands, firing
+from services.router.domain import actions, arrivals, commands, firing, proof
 from services.router.domain.case import Case
 from services.router.domain.decision import Context, Decision, InvalidCommand
 
@@ -27,6 +27,8 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.AddNote: actions.add_note,
     commands.Join: arrivals.join,
     commands.NoteRevision: arrivals.note_revision,
+    commands.NoteReply: proof.note_reply,
+    commands.NoteGoodRating: proof.note_good_rating,
     commands.ChangeOwner: arrivals.change_owner,
     commands.ChangeLead: arrivals.change_lead,
     commands.MoveToAccount: arrivals.move,
