@@ -333,6 +333,31 @@ notices = Table(
     Index("ix_notices_place", "channel", "ts"),
 )
 
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("notice_id", String(36), nullable=False),
+    Column("case_id", String(20), nullable=False),
+    Column("recipient", String(320), nullable=False),
+    Column("meant_for", String(320), nullable=False, comment="whom Slack did not reach"),
+    Column("why", Text, nullable=False),
+    Column("state", String(12), nullable=False, comment="pending, sent, failed, dropped; unset: there is no SMTP"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("sent_at", UtcDateTime),
+    Column("error", Text),
+    Index(
+        "ix_mails_waiting",
+        "created_at",
+        sqlite_where=text("state IN ('pending', 'unset')"),
+        postgresql_where=text("state IN ('pending', 'unset')"),
+    ),
+    Index("ix_mails_case_id", "case_id"),
+    comment="E-mails that stand in for alerts Slack did not bring: a case is never silent",
+)
+
 leases = Table(
     "leases",
     metadata,

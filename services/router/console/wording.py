@@ -174,6 +174,9 @@ _PHRASES: dict[str, _Phrase] = {
     "opened": _Phrase("Case opened", "bad", _opened),
     "response_joined": _Phrase("Another answer joined", "bad", _joined),
     "alerted": _Phrase("Alert seen", "plain", _alerted),
+    "alert_undelivered": _Phrase(
+        "Alert not delivered", "bad", lambda data: [f"To {data.get('meant_for')}: {data.get('why')}"]
+    ),
     "acknowledged": _Phrase("Acknowledged", "good"),
     "acknowledgement_expired": _Phrase("Acknowledgement expired", "warn"),
     "touched": _Phrase("Touch logged", "good", _touched),

@@ -214,5 +214,17 @@ class RecordAlert(Command):
     since: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordUndelivered(Command):
+    """Slack did not bring an alert (`kind`) to `meant_for`; `tell` is who is told in their place (None: nobody is
+    left in Slack)."""
+
+    notice_id: str
+    kind: str
+    meant_for: str
+    why: str
+    tell: str | None
+
+
 CHANNELS = ("call", "email", "meeting", "chat", "other")
 OUTCOMES = ("fixed", "workaround", "explained", "refund_or_credit", "roadmap", "no_action", "other")

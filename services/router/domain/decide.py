@@ -35,11 +35,12 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.MergeInto: arrivals.merge,
     commands.Absorb: arrivals.absorb,
     commands.RecordAlert: arrivals.record_alert,
+    commands.RecordUndelivered: arrivals.record_undelivered,
     commands.Fire: firing.fire,
 }
 
 # Entries that change nothing a person would act on: they neither make a new version nor redraw cards.
-_QUIET = frozenset({"alerted", "reminded"})
+_QUIET = frozenset({"alerted", "alert_undelivered", "reminded"})
 
 
 def decide(case: Case, command: commands.Command, ctx: Context) -> Decision:

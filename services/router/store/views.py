@@ -19,7 +19,7 @@ from services.router.tables import texts as text_rows
 
 ERASED = "[erased]"
 _EARLIER = timedelta(days=90)
-_UNREMARKABLE = ("alerted", "reminded", "response_revised", "touch_evidenced", "touch_confirmed")
+_UNREMARKABLE = ("alerted", "alert_undelivered", "reminded", "response_revised", "touch_evidenced", "touch_confirmed")
 _AS_STORED = (
     "id source metric raw_score raw_scale normalised_score ticket_id ticket_url subject requester_email requester_name "
     "occurred_at received_at flagged_at withdrawn revision detected_by"
