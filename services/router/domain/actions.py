@@ -164,7 +164,7 @@ def confirm_closed(case: Case, command: commands.ConfirmClosed, ctx: Context) ->
         raise Refused("Log the touch first: a case is closed when the customer agrees it is resolved.")
     if left and not command.what_was_done.strip():
         raise InvalidCommand("what_was_done", "Say what is known about the customer's leaving.")
-    agreed, confirmation = (case, ()) if left else proof.agreed(case, command.actor)
+    agreed, confirmation = (case, ()) if left else proof.agreed(case)
     kept = command.promise_kept
     changed = replace(agreed, status=Status.CLOSED, closed_at=ctx.now, promise_kept=kept)
     texts = {"what_was_done": command.what_was_done} if command.what_was_done.strip() else {}

@@ -37,7 +37,7 @@ def evidenced(case: Case, reply: Reply | None) -> tuple[Case, tuple[Entry, ...]]
     )
 
 
-def agreed(case: Case, actor: str) -> tuple[Case, tuple[Entry, ...]]:
+def agreed(case: Case) -> tuple[Case, tuple[Entry, ...]]:
     """The customer agrees at the close-out: confirms the touches since the case was last open again, no earlier ones,
     of which the customer has said that they did not do."""
     since = max((clock.started_at for clock in case.clocks if clock.cause == "reopened"), default=None)
@@ -45,7 +45,7 @@ def agreed(case: Case, actor: str) -> tuple[Case, tuple[Entry, ...]]:
         case,
         Proof.CONFIRMED,
         lambda clock: since is None or (clock.touched_at or clock.started_at) >= since,
-        Entry("touch_confirmed", actor, {"by": "close_out"}),
+        Entry("touch_confirmed", _SYSTEM, {"by": "close_out"}),
     )
 
 
