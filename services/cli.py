@@ -12,6 +12,7 @@ from services.commands import (
     policy,
     processes,
     secrets,
+    slack,
     sources,
     trial,
     upkeep,
@@ -43,4 +44,5 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(slack.app, name="slack")
 app.add_typer(sources.app, name="sources")

@@ -1,4 +1,6 @@
-"""Names the rooms of tests/support whose fixtures and hooks every test may use."""
+"""Names the rooms of tests/support whose fixtures and hooks every test may use, and how Hypothesis behaves."""
+
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "tests.support.buses",
@@ -7,3 +9,7 @@ pytest_plugins = [
     "tests.support.deployments",
     "tests.support.skips",
 ]
+
+# How fast a machine draws examples says nothing about the code; what fails can be replayed from what is printed.
+settings.register_profile("closeloop", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("closeloop")

@@ -2,7 +2,7 @@
 
 from migrations import schema
 from services.commands.policy import unknown_options
-from services.doctor import slack
+from services.doctor import mail, slack
 from services.doctor.diagnosis import Answers, Ask, Patient, bad, good, warning
 from services.doctor.reachability import ask_reachability
 from services.ingest.sources import sources_of
@@ -100,6 +100,7 @@ QUESTIONS: tuple[tuple[str, Ask], ...] = (
     ("people", slack.ask_people),
     ("clock", slack.ask_clock),
     ("reachable", ask_reachability),
+    ("e-mail", mail.ask_mail),
     ("owners", ask_owners),
     ("domains", ask_domains),
     ("invariants", ask_invariants),

@@ -121,6 +121,9 @@ class AddressBook:
             return person
         if not all(self.settled(email) for email in needed):
             return None
+        if row.data.get("stands_in"):
+            # It tells of a message that could not be brought: never the same way.
+            return Destination(person.place)
         if self.routing.delivery.startswith("channel:"):
             place = self.routing.delivery.removeprefix("channel:")
             return Destination(place, shared=True, note=("For ", Person(row.recipient), f" ({role})"))

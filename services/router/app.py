@@ -5,12 +5,14 @@ import asyncio
 from services.router.api import service as api
 from services.router.audit import service as audit
 from services.router.cases import Cases
+from services.router.channels.email import EmailChannel
 from services.router.channels.slack import SlackChannel
 from services.router.console import service as console
 from services.router.covering import Covering
 from services.router.deadlines import Sweeper
 from services.router.directory import Directory
 from services.router.intake import Intake
+from services.router.mailing import Mailer
 from services.router.relay import Relay
 from services.router.sessions import Sessions
 from services.router.slack.service import SlackService, checks
@@ -43,6 +45,8 @@ def build(runtime: Runtime) -> Service:
     channel = SlackChannel(slack.client) if runtime.settings.slack.bot_token is not None else None
     watch = Watch(database, clock, channel, policy.routing.fallback_owner)
     sessions = Sessions(runtime)
+    smtp = runtime.settings.smtp
+    mailer = Mailer(database, EmailChannel(smtp, clock), clock, runtime.settings.http.public_url)
     return Service(
         "router",
         routes=[
@@ -59,6 +63,7 @@ def build(runtime: Runtime) -> Service:
             Loop("sources heard", heard.run),
             Loop("sources", watch.run),
             *slack.loops(),
+            *([Loop("e-mail", mailer.run)] if smtp.host is not None else []),
             *audit.loops(runtime),
         ],
         checks=[

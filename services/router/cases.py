@@ -87,6 +87,8 @@ class Cases:
         context = self._context(account, before.severity.value, now, chain)
         if isinstance(command, commands.Reassign):
             context = replace(context, unfit=owners.unfit(command.new_owner.strip().lower(), reach))
+        if isinstance(command, commands.LogTouch):
+            context = replace(context, reply=await directory.last_reply(tx, case_id))
         decision = decide(before, command, context)
         if decision.repeated or not decision.entries:
             return Applied(before, decision.repeated, decision.text)
@@ -214,16 +216,17 @@ class Cases:
                     tx, case_id, commands.ChangeLead(actor=SYSTEM, lead=lead.email, reason=lead.reason), now
                 )
 
-    async def recipient_unreachable(self, tx: AsyncConnection, notice_id: str, why: str, now: datetime) -> None:
+    async def recipient_unreachable(self, tx: AsyncConnection, notice_id: str, why: str, now: datetime) -> bool:
         """Slack cannot reach the recipient of this notice (whom the caller has remembered as unreachable): the next
-        person gets the case, or the message, at once. With nobody left the notice is parked, to be seen in health."""
+        person gets the case, or the message, at once. False when nobody is left: the notice is parked, to be seen in
+        health, and others must be told."""
         notice = await outbox.load(tx, notice_id)
         if notice is None or notice["state"] == "sent":
-            return
+            return True
         case = await rows.load(tx, notice["case_id"])
         if case is None or case.ended:
             await outbox.give_up(tx, notice_id, why)
-            return
+            return True
         account = await directory.account_view(tx, case.account_id)
         known = await self.reach(tx, now)
         reach = owners.Reach({**known.unreachable, notice["recipient"]: why}, known.absences)
@@ -233,6 +236,8 @@ class Cases:
             await self.apply(tx, case.id, command, now)
         elif not await self._writer.escalate_past(tx, case, notice, account, reach, now):
             await outbox.park(tx, notice_id, why)
+            return False
+        return True
 
     def _replacement(
         self,

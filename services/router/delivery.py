@@ -19,11 +19,13 @@ from services.router.rates import Rates
 from services.router.sending import Sender
 from services.router.settling import Looked, Lost, Posted, Result, Settler, Updated
 from services.router.store import leases, notices
+from services.router.undelivered import Undelivered
 from services.router.underway import Underway
 from services.router.updating import Updater
 from shared import ids
 from shared.db.engine import Database
 from shared.errors import TransientError
+from shared.observability import NOTICE_QUEUE_AGE
 from shared.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,7 @@ LEASE_FOR = timedelta(seconds=10)
 POLL = timedelta(seconds=0.25)
 _RENEW_WHEN_LEFT = timedelta(seconds=6)
 _AFTER_OUTAGE = timedelta(seconds=1)
+_AGE_EVERY = timedelta(seconds=1)
 _UNPARK_EVERY = timedelta(minutes=1)
 _LAST_TRIES = 10
 
@@ -46,7 +49,7 @@ class Delivery:
         slack = runtime.settings.slack
         self._clock, self._database, self._channel = runtime.clock, database, channel
         self._timeout = timedelta(seconds=slack.timeout_seconds)
-        self._settler = Settler(database, cases)
+        self._settler = Settler(database, cases, Undelivered(cases, runtime.policy, runtime.settings.smtp))
         self.desk = Underway(runtime.clock, Rates(slack.rate_limits), wake)
         self._book = AddressBook(channel, runtime.policy.routing, runtime.clock, self.desk.rates, wake)
         drafts = Drafts(self._book, runtime.clock, runtime.policy, runtime.settings.http.public_url)
@@ -56,6 +59,7 @@ class Delivery:
         self._holder = ids.new_id()
         self._lease_until: datetime | None = None
         self._unpark_at: datetime | None = None
+        self._age_at: datetime | None = None
         self._pausing = False
         self._settling: asyncio.Task[None] | None = None
 
@@ -87,6 +91,7 @@ class Delivery:
         self._start_settling()
         if not await self._lead():
             return False
+        await self._show_age()
         if self.desk.breaker.is_open:
             await self._probe()
             return False
@@ -97,6 +102,16 @@ class Delivery:
             await self._updater.start(connection)
         await self._unpark()
         return sent
+
+    async def _show_age(self) -> None:
+        """How long the oldest notice waits, also while Slack is down and none is chosen."""
+        now = self._clock.now()
+        if self._age_at is not None and self._age_at <= now < self._age_at + _AGE_EVERY:
+            return
+        self._age_at = now
+        async with self._database.read() as connection:
+            oldest = await notices.oldest_waiting(connection)
+        NOTICE_QUEUE_AGE.set(max(0.0, (now - oldest).total_seconds()) if oldest is not None else 0.0)
 
     async def _send(self) -> bool:
         async with self._database.read() as connection:

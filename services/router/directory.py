@@ -7,6 +7,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
+from services.router.domain import commands
+from services.router.domain.arrivals import SYSTEM
+from services.router.domain.case import Reply
 from services.router.domain.matching import clues_of, match
 from services.router.domain.view import AccountView
 from services.router.intake import TICKET_ENDED, Intake
@@ -84,3 +87,12 @@ class Directory:
         before = await directory.put_ticket(tx, ticket, changed_at)
         if before in TICKET_ENDED and ticket.ticket_status == "open":
             await self._intake.ticket_reopened(tx, ticket.source, ticket.ticket_id, ticket.received_at, now)
+        if ticket.replied_at is not None:
+            reply = Reply(min(ticket.replied_at, now), ticket.source, ticket.replied_by)
+            await self._take_reply(tx, ticket.ticket_id, reply, now)
+
+    async def _take_reply(self, tx: AsyncConnection, ticket_id: str, reply: Reply, now: datetime) -> None:
+        """Evidence for the cases of the ticket's responses; one that comes before the touch is found when it is."""
+        known = await responses.of_ticket(tx, reply.source, ticket_id)
+        for case_id in sorted({item.case_id for item in known if item.case_id is not None}):
+            await self._cases.apply(tx, case_id, commands.NoteReply(actor=SYSTEM, reply=reply), now)

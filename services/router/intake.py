@@ -15,6 +15,7 @@ from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.matching import Match, clues_of, domain_of, match, orphan_key
 from services.router.domain.noise import Answer
+from services.router.domain.proof import is_good
 from services.router.domain.revision import Change, Revision, is_twin, only_listed, revise, says_again
 from services.router.store import cases as case_rows
 from services.router.store import deadlines, directory, responses, sources, texts
@@ -29,6 +30,7 @@ from shared.observability import EVENTS_LOST
 from shared.policy import Policy
 
 WEBHOOK, RECONCILER = "webhook", "reconciler"
+_CONFIRMS_WITHIN = timedelta(days=90)
 # SQLite has one writer: a whole batch in one transaction would keep alerts from being sent for seconds.
 TICKET_ENDED = frozenset({"solved", "closed"})
 _AT_ONCE = 8
@@ -128,7 +130,19 @@ class Intake:
             await sources.count(tx, answer.source, now, late_detected=1)
         if scored.flagged and not scored.late and not answer.withdrawn:
             await self._flag(tx, id_, answer.received_at, now)
+        await self._confirm(tx, id_, scored, now)
         await self._reopened_meanwhile(tx, answer, now)
+
+    async def _confirm(self, tx: AsyncConnection, id_: str, scored: FeedbackScored, now: datetime) -> None:
+        """A good rating after a touch is the customer's word that it helped."""
+        answer = scored.response
+        if scored.flagged or answer.withdrawn or not is_good(answer.metric, answer.normalised_score):
+            return
+        rated_at = answer.occurred_at or answer.received_at
+        earlier = await responses.earlier_of_person(tx, id_, rated_at - _CONFIRMS_WITHIN)
+        for case_id, of in sorted(earlier.items()):
+            command = commands.NoteGoodRating(actor=SYSTEM, response_id=id_, rated_at=rated_at, of=frozenset(of))
+            await self._cases.apply(tx, case_id, command, now)
 
     async def _reopened_meanwhile(self, tx: AsyncConnection, answer: SurveyResponded, now: datetime) -> None:
         """Ratings and tickets travel apart: that a rated ticket was reopened may have been read before the rating."""
@@ -161,6 +175,7 @@ class Intake:
         if known.account_id is None and changes["account_id"] is not None:
             known = await self._adopt(tx, known, str(changes["account_id"]), now)
         await self._follow(tx, known, revision, answer, now)
+        await self._confirm(tx, known.id, scored, now)
 
     async def _nothing_new(
         self, tx: AsyncConnection, known: Known, row: RowMapping, revision: Revision, answer: SurveyResponded

@@ -20,7 +20,6 @@ from services.router.store.notices import Row
 from services.router.store.views import load_views
 from services.router.underway import Underway
 from shared.faults import crash_point
-from shared.observability import NOTICE_QUEUE_AGE
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +52,6 @@ class Sender:
         passed: set[str] = set()
         for _ in range(_MOST_PAGES):
             page = await notices.waiting(connection, now, PAGE, passed)
-            _show_age(page, now)
             picks = await self._pick(connection, self._sendable(page, doubted), doubted)
             passed |= {row.recipient for row in page}
             if picks or len(page) < PAGE:
@@ -79,7 +77,7 @@ class Sender:
         counts: dict[str, int] = {}
         rows = []
         for row in sorted(page, key=lambda row: not row.repeat):
-            place = self.book.place_of(row.recipient)
+            place = None if row.data.get("stands_in") else self.book.place_of(row.recipient)
             if row.id in self.desk.in_hand or (place is not None and (place in doubted or not self.desk.free(place))):
                 continue
             key = place or row.recipient
@@ -178,7 +176,7 @@ def _claimed(pick: Pick, now: datetime) -> Pick:
 
 def _thread(row: Row, destination: Destination, cards: Sequence[Row]) -> tuple[bool, str | None]:
     """Whether the recipient's card is still on its way, and else the ts of the one to reply to (None: stand alone)."""
-    if row.kind in ROOTS:
+    if row.kind in ROOTS or row.data.get("stands_in"):
         return False, None
     own = [card for card in cards if card.case_id == row.case_id and card.recipient == row.recipient]
     shown = next((card for card in own if card.state == "sent" and card.channel == destination.place), None)
@@ -199,13 +197,3 @@ def _served_by(row: Row, destination: Destination, cards: Sequence[Row]) -> Row 
         ),
         None,
     )
-
-
-def _ready_at(row: Row) -> datetime:
-    """What was held back until some time waits from then on."""
-    return row.not_before if row.attempt == 0 and row.not_before is not None else row.created_at
-
-
-def _show_age(page: Sequence[Row], now: datetime) -> None:
-    oldest = min((_ready_at(row) for row in page), default=now)
-    NOTICE_QUEUE_AGE.set(max(0.0, (now - oldest).total_seconds()))

@@ -14,6 +14,7 @@ from services.router.domain.arrivals import SYSTEM
 from services.router.domain.commands import RecordAlert
 from services.router.store import notices, people
 from services.router.store.notices import Row
+from services.router.undelivered import Undelivered
 from shared.db.engine import Database
 from shared.errors import TransientError
 from shared.observability import EVENT_TO_ALERT, NOTICES
@@ -72,9 +73,10 @@ Result = Posted | Looked | Updated | Dropped | Lost
 
 
 class Settler:
-    def __init__(self, database: Database, cases: Cases) -> None:
+    def __init__(self, database: Database, cases: Cases, undelivered: Undelivered) -> None:
         self._database = database
         self._cases = cases
+        self._undelivered = undelivered
 
     async def remember(self, news: Sequence[people.Person]) -> None:
         """What was found out about people: cards made from now on show it."""
@@ -106,17 +108,17 @@ class Settler:
                 raise
             except Exception:
                 log.exception("settling_one_failed", result=type(result).__name__)
-                await self._least(result)
+                await self._least(result, now)
                 written.append(result)
         return written
 
-    async def _least(self, result: Result) -> None:
+    async def _least(self, result: Result, now: datetime) -> None:
         """What must be true whatever else went wrong: a message on display is never sent again."""
         async with self._database.transaction(urgent=True) as tx:
             if isinstance(result, Posted | Looked) and isinstance(result.outcome, Sent):
                 await notices.arrive(tx, [_arrived(result)])
             elif not isinstance(result, Updated):
-                await notices.end(tx, result.row.id, "parked", "an error of ours; see the log")
+                await self._park(tx, result.row, "an error of ours; see the log", now, now)
 
     async def _write(self, results: Sequence[Result], now: datetime) -> list[Result]:
         seen: list[Posted | Looked] = []
@@ -149,7 +151,8 @@ class Settler:
             case Dropped(row, why):
                 await notices.end(tx, row.id, "dead", why)
             case Lost(row, why):
-                await self._cases.recipient_unreachable(tx, row.id, why, now)
+                if not await self._cases.recipient_unreachable(tx, row.id, why, now):
+                    await self._undelivered.tell(tx, row, why, now, reachable=False)
 
     async def _not_arrived(self, tx: AsyncConnection, result: Posted, now: datetime) -> None:
         row, ended = result.row, result.ended_at
@@ -164,9 +167,13 @@ class Settler:
                 # The breaker holds everything back; once it closes nothing shall wait longer.
                 await notices.postpone(tx, row.id, ended, reason)
             case Parked(reason):
-                await notices.end(tx, row.id, "parked", reason, ended + PARKED_FOR)
+                await self._park(tx, row, reason, ended, now)
             case other:
-                await notices.end(tx, row.id, "parked", f"unexpected: {other}", ended + PARKED_FOR)
+                await self._park(tx, row, f"unexpected: {other}", ended, now)
+
+    async def _park(self, tx: AsyncConnection, row: Row, why: str, ended: datetime, now: datetime) -> None:
+        await self._undelivered.tell(tx, row, why, now)  # first: it takes the case, and cases go before their notices
+        await notices.end(tx, row.id, "parked", why, ended + PARKED_FOR)
 
 
 def backoff(attempt: int) -> timedelta:

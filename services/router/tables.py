@@ -77,6 +77,8 @@ tickets = Table(
     Column("account_hint", JSON, nullable=False),
     Column("assignee", JSON),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("replied_at", UtcDateTime, comment="the last public reply or call by our side"),
+    Column("replied_by", String(320)),
 )
 
 deliveries = Table(
@@ -180,6 +182,7 @@ cases = Table(
     Column("snoozed_until", UtcDateTime),
     Column("reopened", Integer, nullable=False),
     Column("merged_into", String(20)),
+    Column("promise_kept", Boolean, comment="the customer's answer at the close-out"),
     Column("last_command", String(64), comment="fingerprint of the last person's command, to know a repeat (G8)"),
     Column("last_command_at", UtcDateTime),
     Index(
@@ -230,6 +233,7 @@ touch_clocks = Table(
     Column("joined_version", Integer, nullable=False),
     Column("touched_at", UtcDateTime),
     Column("touched_seq", Integer),
+    Column("proof", String(12), comment="claimed, evidenced or confirmed; NULL before the touch"),
     Column("policy_version", String(12), nullable=False),
     Index("ix_touch_clocks_case_id", "case_id"),
     Index("ix_touch_clocks_started_at", "started_at"),
@@ -327,6 +331,31 @@ notices = Table(
     ),
     Index("ix_notices_case_id", "case_id"),
     Index("ix_notices_place", "channel", "ts"),
+)
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("notice_id", String(36), nullable=False),
+    Column("case_id", String(20), nullable=False),
+    Column("recipient", String(320), nullable=False),
+    Column("meant_for", String(320), nullable=False, comment="whom Slack did not reach"),
+    Column("why", Text, nullable=False),
+    Column("state", String(12), nullable=False, comment="pending, sent, failed, dropped; unset: there is no SMTP"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("sent_at", UtcDateTime),
+    Column("error", Text),
+    Index(
+        "ix_mails_waiting",
+        "created_at",
+        sqlite_where=text("state IN ('pending', 'unset')"),
+        postgresql_where=text("state IN ('pending', 'unset')"),
+    ),
+    Index("ix_mails_case_id", "case_id"),
+    comment="E-mails that stand in for alerts Slack did not bring: a case is never silent",
 )
 
 leases = Table(

@@ -65,7 +65,8 @@ class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
 
 class TicketChanged(msgspec.Struct, frozen=True, kw_only=True):
     """A ticket as the helpdesk told it. `ticket_status`: new open pending solved closed merged deleted. `window` is of
-    vendors that send neither id nor time: what they say again in another window is another event."""
+    vendors that send neither id nor time: what they say again in another window is another event. `replied_at` is
+    when our side replied in public, or called, where the event tells of that; `replied_by` who (e-mail or name)."""
 
     TYPE: ClassVar[str] = "closeloop.ticket.changed"
 
@@ -88,6 +89,8 @@ class TicketChanged(msgspec.Struct, frozen=True, kw_only=True):
     assignee: dict[str, Any] | None = None
     occurred_at: datetime | None = None
     window: str | None = None
+    replied_at: datetime | None = None
+    replied_by: str | None = None
     version: int = 1
 
 

@@ -25,6 +25,7 @@ from services.ingest.sources.reading import (
     email_domain,
     email_of,
     from_epoch,
+    from_iso,
     identifier,
     known,
     optional_identifier,
@@ -43,6 +44,7 @@ Epoch = int | float | str
 
 class _Person(msgspec.Struct):
     id: Identifier | None = None
+    type: str | None = None
     name: str | None = None
     email: str | None = None
     custom_attributes: dict[str, Any] | None = None
@@ -84,6 +86,10 @@ class _Message(msgspec.Struct):
     content_attributes: _Content | None = None
     conversation: _Conversation | None = None
     account: _Account | None = None
+    message_type: str | int | None = None
+    private: bool | None = None
+    created_at: Epoch | None = None
+    sender: _Person | None = None
 
 
 class _Kind(msgspec.Struct):
@@ -103,9 +109,11 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         return _changed(document, request, options, received_at)
     if kind.event == "message_updated" and kind.content_type == "input_csat":
         return _rated(shape(document, _Message), request, options, received_at)
+    if kind.event == "message_created":
+        return _replied(shape(document, _Message), request, options, received_at)
     if not kind.event:
         raise Unprocessable("event is missing.")
-    return ignore("Chatwoot events of this kind are not needed; we take status changes and CSAT answers.")
+    return ignore("Chatwoot events of this kind are not needed; we take status changes, replies and CSAT answers.")
 
 
 def _changed(document: Any, request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -149,6 +157,36 @@ def _rated(message: _Message, request: WebhookRequest, options: Options, receive
             **_about(conversation, message.account or _Account(), options),
         )
     )
+
+
+def _replied(message: _Message, request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
+    """An agent's public message. Surveys and other templates are nobody's reply. It tells of no new status."""
+    sender = message.sender or _Person()
+    by_agent = message.message_type in ("outgoing", 1) and sender.type in (None, "user", "User")
+    if not by_agent or message.private or message.content_type not in (None, "text"):
+        return ignore("The message is not an agent's public reply.")
+    message_id = identifier(message.id, "id")
+    about = _about(message.conversation or _Conversation(), message.account or _Account(), options)
+    at = _sent_at(message.created_at) or received_at
+    return accept(
+        TicketChanged(
+            source="chatwoot",
+            unique_id=identifier(request.headers.get(DELIVERY) or f"message_created:{message_id}", "the delivery id"),
+            record_id=about["ticket_id"],
+            received_at=received_at,
+            occurred_at=at,
+            replied_at=at,
+            replied_by=email_of(sender.email) or present(sender.name),
+            **{**about, "ticket_status": None},
+        )
+    )
+
+
+def _sent_at(value: Epoch | None) -> datetime | None:
+    """Webhooks write ISO 8601 here, Chatwoot's API seconds."""
+    if isinstance(value, str) and not value.isdigit():
+        return from_iso(value, "created_at")
+    return from_epoch(value, "created_at")
 
 
 def _about(conversation: _Conversation, account: _Account, options: Options) -> dict[str, Any]:

@@ -90,6 +90,17 @@ class _Link(msgspec.Struct):
     href: str | None = None
 
 
+class _Thread(msgspec.Struct):
+    id: Identifier | None = None
+    type: str | None = None
+    createdBy: _Customer | None = None
+    createdAt: str | None = None
+
+
+class _Threads(msgspec.Struct):
+    threads: list[_Thread] = []
+
+
 class _Conversation(msgspec.Struct):
     id: Identifier | None = None
     status: str | None = None
@@ -98,6 +109,7 @@ class _Conversation(msgspec.Struct):
     assignee: _Customer | None = None
     primaryCustomer: _Customer | None = None
     userUpdatedAt: str | None = None
+    embedded: _Threads | None = msgspec.field(default=None, name="_embedded")
     links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
 
 
@@ -134,11 +146,15 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         case "convo.deleted":
             gone = msgspec.structs.replace(shape(document, _Conversation), status="deleted")
             return _changed(gone, request.body, received_at)
+        case "convo.agent.reply.created":
+            return _replied(shape(document, _Conversation), request.body, received_at)
         case "message.survey.response.received":
             return _answered(shape(document, _SurveyAnswer), request.body, received_at)
         case "":
             raise Unprocessable(f"The header {EVENT} is missing.")
-    return ignore("Help Scout events of this kind are not needed; we take ratings, survey answers and convo.status.")
+    return ignore(
+        "Help Scout events of this kind are not needed; we take ratings, survey answers, convo.status and replies."
+    )
 
 
 def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
@@ -171,27 +187,42 @@ def _changed(read: _Conversation, body: bytes, received_at: datetime) -> Transla
     status = STATUSES.get(read.status or "")
     if status is None:
         return ignore("Conversations of this status (spam) are not needed.")
+    unique_id = state_of(f"convo.status:{identifier(read.id, 'id')}:{read.status}", read.userUpdatedAt, body)
+    return accept(_ticket(read, unique_id, received_at, ticket_status=status))
+
+
+def _replied(read: _Conversation, body: bytes, received_at: datetime) -> Translation:
+    """An agent's reply to the customer: the conversation with its threads, newest first. It tells of no new status."""
+    replies = [thread for thread in (read.embedded or _Threads()).threads if thread.type in ("message", "reply")]
+    last = max(replies, key=lambda thread: thread.createdAt or "", default=_Thread())
+    at = from_iso(last.createdAt, "thread.createdAt") or from_iso(read.userUpdatedAt, "userUpdatedAt") or received_at
+    author = last.createdBy or _Customer()
+    by = email_of(author.email) or _name(author)
+    reply_id = optional_identifier(last.id, "thread.id") or read.userUpdatedAt
+    unique_id = state_of(f"convo.agent.reply.created:{identifier(read.id, 'id')}", reply_id, body)
+    return accept(_ticket(read, unique_id, received_at, replied_at=at, replied_by=by))
+
+
+def _ticket(read: _Conversation, unique_id: str, received_at: datetime, **told: Any) -> TicketChanged:
     record_id = identifier(read.id, "id")
     assignee = read.assignee or _Customer()
     web = (read.links or {}).get("web")
-    return accept(
-        TicketChanged(
-            source="helpscout",
-            unique_id=state_of(f"convo.status:{record_id}:{read.status}", read.userUpdatedAt, body),
-            record_id=record_id,
-            received_at=received_at,
-            ticket_id=record_id,
-            ticket_status=status,
-            subject=present(read.subject),
-            ticket_url=link_of(web.href) if web else None,
-            assignee=person(
-                id=optional_identifier(assignee.id, "assignee.id"),
-                name=_name(assignee),
-                email=email_of(assignee.email),
-            ),
-            occurred_at=from_iso(read.userUpdatedAt, "userUpdatedAt"),
-            **_who(read.primaryCustomer, mailbox_id=optional_identifier(read.mailboxId, "mailboxId")),
-        )
+    return TicketChanged(
+        source="helpscout",
+        unique_id=identifier(unique_id, "the delivery id"),
+        record_id=record_id,
+        received_at=received_at,
+        ticket_id=record_id,
+        subject=present(read.subject),
+        ticket_url=link_of(web.href) if web else None,
+        assignee=person(
+            id=optional_identifier(assignee.id, "assignee.id"),
+            name=_name(assignee),
+            email=email_of(assignee.email),
+        ),
+        occurred_at=from_iso(read.userUpdatedAt, "userUpdatedAt"),
+        **told,
+        **_who(read.primaryCustomer, mailbox_id=optional_identifier(read.mailboxId, "mailboxId")),
     )
 
 

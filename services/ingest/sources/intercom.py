@@ -47,6 +47,7 @@ CONVERSATION_TOPICS = (
     "conversation.operator.closed",
     DELETED,
 )
+REPLY_TOPIC = "conversation.admin.replied"
 TICKET_TOPICS = ("ticket.closed", "ticket.resolved", "ticket.state.updated")
 
 CONVERSATION_STATES = {"open": "open", "closed": "closed", "snoozed": "pending"}
@@ -85,6 +86,16 @@ class _Rating(msgspec.Struct):
     created_at: Epoch | None = None
 
 
+class _Part(msgspec.Struct):
+    part_type: str | None = None
+    created_at: Epoch | None = None
+    author: _Person | None = None
+
+
+class _Parts(msgspec.Struct):
+    conversation_parts: list[_Part] = []
+
+
 class _TicketState(msgspec.Struct):
     category: str | None = None
 
@@ -107,6 +118,7 @@ class _Item(msgspec.Struct):
     contacts: _Contacts | list[_Person] | None = None
     links: dict[str, Any] | None = None
     conversation_rating: _Rating | None = None
+    conversation_parts: _Parts | None = None
     ticket_rating: _Rating | None = None
     ticket_attributes: dict[str, Any] | None = None
     ticket_state: _TicketState | str | None = None
@@ -136,10 +148,12 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         raise Unprocessable("topic is missing.")
     if topic == "ping":
         return handshake("Intercom's ping.")
-    if topic not in RATING_TOPICS + CONVERSATION_TOPICS + TICKET_TOPICS:
-        return ignore("Intercom topics of this kind are not needed; we take closed, reopened and rated.")
+    if topic not in (*RATING_TOPICS, *CONVERSATION_TOPICS, *TICKET_TOPICS, REPLY_TOPIC):
+        return ignore("Intercom topics of this kind are not needed; we take closed, reopened, rated and replied.")
     item, is_ticket = _item(envelope, topic)
     about = _about(envelope, item, is_ticket, topic, received_at)
+    if topic == REPLY_TOPIC:
+        return _replied(item, about, received_at)
     response = _response(item, about, options)
     if topic in RATING_TOPICS:
         return accept(response) if response else ignore("The conversation is not rated.")
@@ -149,6 +163,24 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         return ignore("The state of the ticket is none that we know.")
     events: list[Feedback] = [changed, *([response] if response else [])]
     return accept(*events)
+
+
+def _replied(item: _Item, about: dict[str, Any], received_at: datetime) -> Translation:
+    """An admin's reply to the customer. It tells of no change of state."""
+    parts = item.conversation_parts.conversation_parts if item.conversation_parts else []
+    replies = [part for part in parts if part.author is not None and part.author.type == "admin" and _is_public(part)]
+    if parts and not replies:
+        return ignore("The reply is a note, or not an admin's.")
+    last = replies[-1] if replies else _Part()
+    author = last.author or _Person()
+    at = from_epoch(last.created_at, "conversation_part.created_at") or _updated_at(item) or received_at
+    told = {**about, "ticket_status": None}
+    by = email_of(author.email) or present(author.name)
+    return accept(TicketChanged(record_id=_record_id(item), occurred_at=at, replied_at=at, replied_by=by, **told))
+
+
+def _is_public(part: "_Part") -> bool:
+    return part.part_type in (None, "comment")
 
 
 def _item(envelope: _Envelope, topic: str) -> tuple[_Item, bool]:

@@ -53,6 +53,7 @@ class CloseBody(Body):
 
     outcome: Key = "confirmed"
     what_was_done: Text = ""
+    promise_kept: bool | None = Field(default=None, description="Does the customer say that the promise was kept?")
 
 
 class NoteBody(Body):

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.router.domain.case import Severity, Status
+from services.router.domain.case import Proof, Severity, Status
 from services.router.domain.view import CaseView, EntryView
 
 Item = TypeVar("Item")
@@ -65,8 +65,9 @@ class TouchOut(_FromValue):
     by: str
     channel: str
     acknowledgement: str | None
-    next_step: str | None
-    next_step_due: date | None
+    next_step: str | None = Field(description="What the customer was promised.")
+    next_step_due: date | None = Field(description="By when.")
+    proof: Proof = Field(description="The author's word, the helpdesk's own events, or the customer's.")
 
 
 class CaseOut(BaseModel):
@@ -95,6 +96,8 @@ class CaseOut(BaseModel):
     snoozed_until: datetime | None
     reopened: int
     merged_into: str | None
+    proof: Proof | None = Field(description="What the last touch rests on; null before there is one.")
+    promise_kept: bool | None = Field(description="The customer's answer at the close-out, where it was asked.")
     earlier_low: int = Field(description="Flagged responses of the account in the 90 days before this case.")
     policy_version: str
     account: AccountBrief | None

@@ -16,6 +16,7 @@ _AT_A_TIME = 500
 COLUMNS = (
     "case_id status severity account_id account_name tier segment owner owner_reason cause flagged_at alerted_at "
     "alert_s touch_due_at touched_at touched_in_time time_to_touch_s close_out_due_at closed_at closed_in_time "
+    "proof promise_kept "
     "source metric score raw_score ticket_id ticket_url requester_email comment"
 ).split()
 
@@ -49,6 +50,7 @@ def _row(promise: Promise, answer: Answer | None, now: datetime) -> list[Any]:
         *(promise.tier, promise.segment, promise.owner, promise.owner_reason, promise.cause),
         *(promise.started_at, promise.alerted_at, seen, promise.due_at, promise.touched_at, touched),
         *(metrics.time_to_touch(promise, now), promise.close_out_due_at, promise.closed_at, closed),
+        *(promise.proof, promise.promise_kept),
         *(promise.source, promise.metric, *_answer(answer)),
     ]
 

@@ -11,6 +11,7 @@ from services.router.audit.facts.connection import Connection
 from shared.policy import Policy
 
 _RECENT = timedelta(days=2)
+_MAIL_PATIENCE = timedelta(minutes=1)
 _SWEEP_PATIENCE = timedelta(minutes=1)
 
 
@@ -76,6 +77,10 @@ async def alert_is_sent(connection: Connection, question: Question) -> list[str]
     return await breaches.unsent_alerts(connection, question.now - question.policy.sla.alert_within)
 
 
+async def silence_is_broken(connection: Connection, question: Question) -> list[str]:
+    return await breaches.undelivered(connection, question.now - _MAIL_PATIENCE)
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("flag_has_case", "response", "Every flagged response, unless late or held, has a case.", flag_has_case),
     Invariant("case_has_owner", "case", "Every case that is not ended has an owner, a person.", case_has_owner),
@@ -84,6 +89,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("touched_is_asked", "case", "Every touched case will be asked about its close-out.", touched_is_asked),
     Invariant("deadline_fires", "case", "No deadline is more than a minute late.", deadline_fires),
     Invariant("alert_is_sent", "case", "No alert waits longer than [sla] alert_within.", alert_is_sent),
+    Invariant(
+        "silence_is_broken", "case", "An alert that Slack does not bring has gone out by e-mail.", silence_is_broken
+    ),
 )
 
 

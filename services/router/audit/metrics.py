@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.router.audit.promise import FALLBACK, Promise
+from services.router.audit.promise import CLAIMED, CONFIRMED, EVIDENCED, FALLBACK, Promise
 
 Counts = Callable[[Promise, datetime], bool]
 Seconds = Callable[[Promise, datetime], float | None]
@@ -65,6 +65,22 @@ def unowned(promise: Promise, now: datetime) -> bool:
     return promise.opens and (not promise.owner or FALLBACK in promise.owner_reason.lower())
 
 
+def touched(promise: Promise, now: datetime) -> bool:
+    return promise.touched_at is not None
+
+
+def proven(proof: str) -> Counts:
+    return lambda promise, now: promise.touched_at is not None and promise.proof == proof
+
+
+def promise_asked(promise: Promise, now: datetime) -> bool:
+    return promise.opens and promise.promise_kept is not None
+
+
+def promise_kept(promise: Promise, now: datetime) -> bool:
+    return promise_asked(promise, now) and promise.promise_kept is True
+
+
 def alert_seconds(promise: Promise, now: datetime) -> float | None:
     """An alert nobody has seen yet counts with its age so far: a stuck outbox must not look fast."""
     if promise.response_id is None:
@@ -113,6 +129,10 @@ METRICS: tuple[Metric, ...] = (
     count("touch_pending", touch_pending, "Touches promised in the period, neither made nor due yet."),
     percentile("time_to_touch_p50_s", time_to_touch, 0.50, "Median time from flag to touch, of touches made."),
     percentile("time_to_touch_p90_s", time_to_touch, 0.90, "9 of 10 touches were made within this time."),
+    percent("touch_claimed_pct", proven(CLAIMED), touched, "Touches that rest on their author's word alone."),
+    percent("touch_evidenced_pct", proven(EVIDENCED), touched, "Touches that the helpdesk's own events show."),
+    percent("touch_confirmed_pct", proven(CONFIRMED), touched, "Touches that the customer has confirmed."),
+    percent("promise_kept_pct", promise_kept, promise_asked, "Promises kept, of those the customer was asked about."),
     count("close_out_due", close_out_known, "Cases of the period whose close-out is known: closed, or unanswered."),
     count("closed_in_time", closed_in_time, "Of these, closed before the close-out question went unanswered."),
     percent("closed_in_time_pct", closed_in_time, close_out_known, "Closed in time, of the close-outs due."),

@@ -5,13 +5,15 @@ from datetime import datetime
 
 FALLBACK = "fallback"
 LEAD = "support_lead"
+CLAIMED, EVIDENCED, CONFIRMED = "claimed", "evidenced", "confirmed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """One touch clock. `opens` marks the clock that opened its case: figures about cases count those, so that a case
     is counted once. `alerted_at` is when the last of the people told first had seen the alert; `close_out_lapsed_at`
-    when the case's close-out question first stayed unanswered too long."""
+    when the case's close-out question first stayed unanswered too long. `proof` is what the touch rests on: claimed,
+    evidenced or confirmed; `promise_kept` the customer's answer at the close-out."""
 
     clock_id: str
     case_id: str
@@ -31,6 +33,8 @@ class Promise:
     close_out_due_at: datetime | None = None
     close_out_lapsed_at: datetime | None = None
     closed_at: datetime | None = None
+    proof: str | None = None
+    promise_kept: bool | None = None
     source: str | None = None
     metric: str | None = None
     tier: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.router.audit.promise import LEAD, Promise, seen_by_all
+from services.router.audit.promise import CLAIMED, CONFIRMED, EVIDENCED, LEAD, Promise, seen_by_all
 from services.router.domain.noise import AUTOMATIC, DUPLICATE
 
 
@@ -35,6 +35,7 @@ class _History:
     tier: str | None = None
     segment: str | None = None
     closed_at: datetime | None = None
+    promise_kept: bool | None = None
     close_out_due_at: datetime | None = None
     close_out_lapsed_at: datetime | None = None
     clocks: dict[str, Promise] = field(default_factory=dict)
@@ -88,6 +89,7 @@ def _told(case: _History, clock: Promise, origin: _History) -> Promise:
         close_out_due_at=case.close_out_due_at,
         close_out_lapsed_at=case.close_out_lapsed_at,
         closed_at=case.closed_at,
+        promise_kept=case.promise_kept,
         tier=case.tier,
         segment=case.segment,
     )
@@ -143,7 +145,7 @@ def _touched(case: _History, entry: JournalEntry) -> None:
     touched_at = _at(entry.data["touched_at"]) or entry.at
     for clock_id in entry.data["covers"]:
         clock = case.clocks[clock_id]
-        case.clocks[clock_id] = replace(clock, touched_at=max(touched_at, clock.started_at))
+        case.clocks[clock_id] = replace(clock, touched_at=max(touched_at, clock.started_at), proof=CLAIMED)
     case.close_out_due_at = _at(entry.data.get("close_out_due_at"))
     if all(clock.touched_at for clock in case.clocks.values()):
         case.status = "touched"
@@ -151,8 +153,16 @@ def _touched(case: _History, entry: JournalEntry) -> None:
 
 def _touch_corrected(case: _History, entry: JournalEntry) -> None:
     for clock_id in entry.data["clocks"]:
-        case.clocks[clock_id] = replace(case.clocks[clock_id], touched_at=None)
+        case.clocks[clock_id] = replace(case.clocks[clock_id], touched_at=None, proof=None)
     case.status, case.close_out_due_at = "open", None
+
+
+def _proven(proof: str) -> Callable[[_History, JournalEntry], None]:
+    def read(case: _History, entry: JournalEntry) -> None:
+        for clock_id in entry.data["clocks"]:
+            case.clocks[clock_id] = replace(case.clocks[clock_id], proof=proof)
+
+    return read
 
 
 def _reassigned(case: _History, entry: JournalEntry) -> None:
@@ -172,11 +182,11 @@ def _moved(case: _History, entry: JournalEntry) -> None:
 
 
 def _closed(case: _History, entry: JournalEntry) -> None:
-    case.status, case.closed_at = "closed", entry.at
+    case.status, case.closed_at, case.promise_kept = "closed", entry.at, entry.data.get("promise_kept")
 
 
 def _reopened(case: _History, entry: JournalEntry) -> None:
-    case.status, case.closed_at, case.close_out_due_at = "open", None, None
+    case.status, case.closed_at, case.close_out_due_at, case.promise_kept = "open", None, None, None
     _start(case, entry, "reopened", entry.at)
 
 
@@ -198,6 +208,8 @@ _READERS: dict[str, Callable[[_History, JournalEntry], None]] = {
     "acknowledged": _status("acknowledged"),
     "acknowledgement_expired": _status("open"),
     "touched": _touched,
+    "touch_evidenced": _proven(EVIDENCED),
+    "touch_confirmed": _proven(CONFIRMED),
     "touch_corrected": _touch_corrected,
     "reassigned": _reassigned,
     "owner_changed": _owner_changed,

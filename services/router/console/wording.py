@@ -146,6 +146,22 @@ def _touched(data: Mapping[str, Any]) -> list[str]:
     return facts
 
 
+def _evidenced(data: Mapping[str, Any]) -> list[str]:
+    by = f" by {data['replied_by']}" if data.get("replied_by") else ""
+    return [f"Reply{by} in {data.get('source')}, at {_instant(data.get('replied_at'))}"]
+
+
+def _confirmed(data: Mapping[str, Any]) -> list[str]:
+    return ["By a later good rating" if data.get("by") == "rating" else "At the close-out"]
+
+
+def _closed(data: Mapping[str, Any]) -> list[str]:
+    outcome = f"Outcome: {_plain(data.get('outcome'))}"
+    if data.get("promise_kept") is None:
+        return [outcome]
+    return [outcome, "The promise was kept" if data["promise_kept"] else "The promise was not kept"]
+
+
 def _from_to(data: Mapping[str, Any]) -> list[str]:
     why = [str(data["reason"])] if data.get("reason") else []
     return [f"From {data.get('from') or 'nobody'} to {data.get('to')}", *why]
@@ -164,9 +180,14 @@ _PHRASES: dict[str, _Phrase] = {
     "opened": _Phrase("Case opened", "bad", _opened),
     "response_joined": _Phrase("Another answer joined", "bad", _joined),
     "alerted": _Phrase("Alert seen", "plain", _alerted),
+    "alert_undelivered": _Phrase(
+        "Alert not delivered", "bad", lambda data: [f"To {data.get('meant_for')}: {data.get('why')}"]
+    ),
     "acknowledged": _Phrase("Acknowledged", "good"),
     "acknowledgement_expired": _Phrase("Acknowledgement expired", "warn"),
     "touched": _Phrase("Touch logged", "good", _touched),
+    "touch_evidenced": _Phrase("Touch seen in the helpdesk", "good", _evidenced),
+    "touch_confirmed": _Phrase("Touch confirmed by the customer", "good", _confirmed),
     "touch_corrected": _Phrase("Touch taken back", "warn"),
     "reassigned": _Phrase("Reassigned", "plain", lambda data: [f"From {data.get('from')} to {data.get('to')}"]),
     "owner_changed": _Phrase("Owner changed", "plain", _from_to),
@@ -175,7 +196,7 @@ _PHRASES: dict[str, _Phrase] = {
     "resolved": _Phrase("Resolved", "good", lambda data: [f"Outcome: {_plain(data.get('outcome'))}"]),
     "close_out_asked": _Phrase("Close-out question asked", "plain"),
     "close_out_overdue": _Phrase("Close-out question unanswered", "warn"),
-    "closed": _Phrase("Closed", "good", lambda data: [f"Outcome: {_plain(data.get('outcome'))}"]),
+    "closed": _Phrase("Closed", "good", _closed),
     "reopened": _Phrase("Open again", "bad", lambda data: [f"New touch due {_instant(data.get('touch_due_at'))}"]),
     "dismissed": _Phrase("Dismissed", "warn"),
     "noted": _Phrase("Note", "plain"),

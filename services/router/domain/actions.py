@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from services.router.domain import clocks, commands
+from services.router.domain import clocks, commands, proof
 from services.router.domain.case import Case, Status
 from services.router.domain.decision import (
     ALL_KINDS,
@@ -77,9 +78,10 @@ def log_touch(case: Case, command: commands.LogTouch, ctx: Context) -> Decision:
         },
         {"acknowledgement": command.acknowledgement, "next_step": command.next_step},
     )
+    changed, evidence = proof.evidenced(changed, ctx.reply)
     left = len(changed.waiting_clocks)
     text = "Touch logged." if not left else f"Touch logged; {left} newer response(s) still need a touch."
-    return Decision(changed, (entry,), tuple(effects), text=text)
+    return Decision(changed, (entry, *evidence), tuple(effects), text=text)
 
 
 def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> Decision:
@@ -87,7 +89,7 @@ def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> D
     if case.status not in (*_BEFORE_TOUCH, *_AFTER_TOUCH) or not seqs:
         raise Refused("There is no touch to correct." if not case.ended else already(case))
     wrong = max(seqs)
-    reset = [replace(c, touched_at=None, touched_seq=None) for c in case.clocks if c.touched_seq == wrong]
+    reset = [replace(c, touched_at=None, touched_seq=None, proof=None) for c in case.clocks if c.touched_seq == wrong]
     ids = {clock.id for clock in reset}
     kept = tuple(clock for clock in case.clocks if clock.id not in ids)
     changed = replace(
@@ -162,12 +164,14 @@ def confirm_closed(case: Case, command: commands.ConfirmClosed, ctx: Context) ->
         raise Refused("Log the touch first: a case is closed when the customer agrees it is resolved.")
     if left and not command.what_was_done.strip():
         raise InvalidCommand("what_was_done", "Say what is known about the customer's leaving.")
-    changed = replace(case, status=Status.CLOSED, closed_at=ctx.now)
+    agreed, confirmation = (case, ()) if left else proof.agreed(case)
+    kept = command.promise_kept
+    changed = replace(agreed, status=Status.CLOSED, closed_at=ctx.now, promise_kept=kept)
     texts = {"what_was_done": command.what_was_done} if command.what_was_done.strip() else {}
-    data = {"outcome": command.outcome, "close_out_due_at": iso(case.close_out_due_at)}
-    return Decision(
-        changed, (Entry("closed", command.actor, data, texts),), (CancelDeadlines(ALL_KINDS),), text="Closed."
-    )
+    data: dict[str, Any] = {"outcome": command.outcome, "close_out_due_at": iso(case.close_out_due_at)}
+    data |= {} if kept is None else {"promise_kept": kept}
+    closed = Entry("closed", command.actor, data, texts)
+    return Decision(changed, (closed, *confirmation), (CancelDeadlines(ALL_KINDS),), text="Closed.")
 
 
 def still_open(case: Case, command: commands.StillOpen, ctx: Context) -> Decision:
@@ -207,6 +211,7 @@ def _open_again(case: Case, actor: str, reason: str, by: str, ctx: Context) -> D
         acknowledged_by=None,
         resolved_at=None,
         closed_at=None,
+        promise_kept=None,
         close_out_due_at=None,
         close_out_asked_at=None,
         terms=ctx.terms,

@@ -18,6 +18,7 @@ from services.router.domain.decision import (
     Priority,
     Tell,
 )
+from services.router.domain.owners import Choice
 from services.router.domain.words import iso
 
 SYSTEM = "system"
@@ -226,6 +227,18 @@ def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Dec
 def record_reveal(case: Case, command: commands.RecordReveal, ctx: Context) -> Decision:
     data = {"fields": list(command.fields), "where": command.where}
     return Decision(case, (Entry("revealed", command.actor, data),))
+
+
+def record_undelivered(case: Case, command: commands.RecordUndelivered, ctx: Context) -> Decision:
+    """The support lead learns at once; what is told in place of an alert (`stands_in`) is not told of again."""
+    data = {"notice_id": command.notice_id, "kind": command.kind, "meant_for": command.meant_for}
+    entry = Entry("alert_undelivered", command.actor, {**data, "why": command.why, "told": command.tell})
+    if command.tell is None:
+        return Decision(case, (entry,))
+    words = f"an alert did not reach {command.meant_for} in Slack ({command.why}): please make sure somebody acts"
+    choice = Choice(command.tell, "support_lead", words)
+    told = Tell(NoticeKind.CARD, Priority.ALERT, (), choice, {"words": words, "stands_in": True})
+    return Decision(case, (entry,), (told,))
 
 
 def alerted(command: commands.RecordAlert) -> Entry:

@@ -78,7 +78,7 @@ def card(view: CaseView, why: str, now: datetime, case_url: str | None = None) -
         headline=headline(view, newest, case_url),
         text=sentence(view, newest),
         quote=quote(newest, case_url),
-        lines=_reasons(newest),
+        lines=(*_reasons(newest), *_promise(view)),
         fields=_fields(view, newest),
         context=(*_away(view, now), *_context(view, why, now)),
         buttons=() if case.merged_into else _BUTTONS[case.status],
@@ -166,6 +166,11 @@ def _reasons(response: ResponseView | None) -> tuple[Line, ...]:
     return (why, *_late(response))
 
 
+def _promise(view: CaseView) -> tuple[Line, ...]:
+    promised = history.promise(view.touch)
+    return ((Strong("Promised"), f": {promised}"),) if promised and not view.case.ended else ()
+
+
 def _late(response: ResponseView) -> tuple[Line, ...]:
     """That no webhook brought it, so that nobody wonders why it comes only now."""
     if response.detected_by != "reconciler":
@@ -209,7 +214,7 @@ def _due(case: Case) -> Line:
     if case.waiting_clocks:
         return (Instant(case.waiting_clocks[0].due_at),)
     if case.touched_at:
-        return ("touched ", Instant(case.touched_at))
+        return ("touched ", Instant(case.touched_at), f" ({case.proof.value})" if case.proof else "")
     return ("not promised",)
 
 

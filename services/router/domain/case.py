@@ -27,7 +27,28 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+class Proof(StrEnum):
+    """What a touch rests on: its author's word, the helpdesk's own events, or the customer."""
+
+    CLAIMED = "claimed"
+    EVIDENCED = "evidenced"
+    CONFIRMED = "confirmed"
+
+    @property
+    def rank(self) -> int:
+        return list(Proof).index(self)
+
+
 ENDED = frozenset({Status.CLOSED, Status.DISMISSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A public reply or call by our side, as the helpdesk told of it. `by` is as the helpdesk names them."""
+
+    at: datetime
+    source: str
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +64,13 @@ class TouchClock:
     response_id: str | None = None
     touched_at: datetime | None = None
     touched_seq: int | None = None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """`owner` and `support_lead` are e-mails; `covers_for` is the absent person whose case it is and who gets it back.
+    `promise_kept` is the customer's answer at the close-out, None where it was not asked.
     `version` is what people see and quote; `seq` is the journal's head."""
 
     id: str
@@ -78,6 +101,7 @@ class Case:
     snoozed_until: datetime | None = None
     reopened: int = 0
     merged_into: str | None = None
+    promise_kept: bool | None = None
     last_command: str | None = None
     last_command_at: datetime | None = None
 
@@ -89,6 +113,14 @@ class Case:
     def waiting_clocks(self) -> tuple[TouchClock, ...]:
         """The clocks no touch has covered yet, soonest due first."""
         return tuple(sorted((c for c in self.clocks if c.touched_at is None), key=lambda c: (c.due_at, c.id)))
+
+    @property
+    def proof(self) -> Proof | None:
+        """What the last touch rests on: the least that holds for all it covered. None before there is one."""
+        made = [clock for clock in self.clocks if clock.touched_at is not None]
+        last = max((clock.touched_seq or 0 for clock in made), default=0)
+        proofs = [clock.proof or Proof.CLAIMED for clock in made if (clock.touched_seq or 0) == last]
+        return min(proofs, key=lambda proof: proof.rank, default=None)
 
     @property
     def touch_due_at(self) -> datetime | None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.router.domain.case import Case, TouchClock
+from services.router.domain.case import Case, Proof, TouchClock
 from services.router.domain.decision import (
     CLOSE_OUT_KINDS,
     TOUCH_KINDS,
@@ -46,7 +46,9 @@ def covered_by(case: Case, touched_at: datetime, seen_version: int | None) -> li
 def cover(case: Case, covered: list[TouchClock], touched_at: datetime, seq: int) -> tuple[TouchClock, ...]:
     ids = {clock.id for clock in covered}
     return tuple(
-        replace(clock, touched_at=max(touched_at, clock.started_at), touched_seq=seq) if clock.id in ids else clock
+        replace(clock, touched_at=max(touched_at, clock.started_at), touched_seq=seq, proof=Proof.CLAIMED)
+        if clock.id in ids
+        else clock
         for clock in case.clocks
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.router.domain.case import Severity, TouchClock
+from services.router.domain.case import Reply, Severity, TouchClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +64,12 @@ class Resolve(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmClosed(Command):
-    """The customer agrees. With outcome `customer_left` it ends a case in any state, and needs the reason in words."""
+    """The customer agrees. With outcome `customer_left` it ends a case in any state, and needs the reason in words.
+    `promise_kept` is what the customer says of what the touch promised; None where nobody asked."""
 
     outcome: str = "confirmed"
     what_was_done: str = ""
+    promise_kept: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,22 @@ class NoteRevision(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteReply(Command):
+    """The helpdesk told of a public reply or call by our side: evidence of the touches made since the flag."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteGoodRating(Command):
+    """Somebody rated well at `rated_at`; `of` are their earlier responses, whose touches this confirms."""
+
+    response_id: str
+    rated_at: datetime
+    of: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeOwner(Command):
     """The directory says so: the CSM changed, the owner cannot be reached, is away (`covers_for`) or is back."""
 
@@ -215,6 +233,18 @@ class RecordReveal(Command):
 
     fields: tuple[str, ...]
     where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordUndelivered(Command):
+    """Slack did not bring an alert (`kind`) to `meant_for`; `tell` is who is told in their place (None: nobody is
+    left in Slack)."""
+
+    notice_id: str
+    kind: str
+    meant_for: str
+    why: str
+    tell: str | None
 
 
 CHANNELS = ("call", "email", "meeting", "chat", "other")

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router.domain import actions, arrivals, commands, firing
+from services.router.domain import actions, arrivals, commands, firing, proof
 from services.router.domain.case import Case
 from services.router.domain.decision import Context, Decision, InvalidCommand
 
@@ -28,6 +28,8 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.Join: arrivals.join,
     commands.JoinQuietly: arrivals.join_quietly,
     commands.NoteRevision: arrivals.note_revision,
+    commands.NoteReply: proof.note_reply,
+    commands.NoteGoodRating: proof.note_good_rating,
     commands.ChangeOwner: arrivals.change_owner,
     commands.ChangeLead: arrivals.change_lead,
     commands.MoveToAccount: arrivals.move,
@@ -35,11 +37,12 @@ _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]
     commands.Absorb: arrivals.absorb,
     commands.RecordAlert: arrivals.record_alert,
     commands.RecordReveal: arrivals.record_reveal,
+    commands.RecordUndelivered: arrivals.record_undelivered,
     commands.Fire: firing.fire,
 }
 
 # Entries that change nothing a person would act on: they neither make a new version nor redraw cards.
-_QUIET = frozenset({"alerted", "reminded", "revealed"})
+_QUIET = frozenset({"alerted", "alert_undelivered", "reminded", "revealed"})
 
 
 def decide(case: Case, command: commands.Command, ctx: Context) -> Decision:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.router.domain.case import Case
+from services.router.domain.case import Case, Reply
 from services.router.domain.owners import Choice
 from services.router.domain.sla import Calendars, Terms
 from shared.errors import CloseloopError
@@ -71,7 +71,8 @@ class Priority:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What deciding needs beside case and command. `terms` are those a clock started now would get; `chain` the
-    people to escalate to, in order; `unfit` says of people why they cannot be given a case now."""
+    people to escalate to, in order; `unfit` says of people why they cannot be given a case now; `reply` is the last
+    one on the case's tickets."""
 
     now: datetime
     terms: Terms
@@ -79,6 +80,7 @@ class Context:
     calendars: Calendars
     chain: tuple[Choice, ...] = ()
     unfit: Mapping[str, str] = field(default_factory=dict)
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.router.domain import spans
-from services.router.domain.messages import Instant, Line, Part
+from services.router.domain.messages import Instant, Line
 from services.router.domain.view import EntryView, TouchView
 
 SYSTEM = "system"
+_PROMISE = 240
 
 
 def name_of(actor: str) -> str:
@@ -24,12 +25,17 @@ def last_event(entry: EntryView | None, touch: TouchView | None) -> Line:
 
 
 def touched_line(touch: TouchView) -> Line:
-    parts: list[Part] = ["Touched by ", name_of(touch.by), " ", Instant(touch.at), f": {touch.channel}"]
-    if touch.next_step:
-        parts += ["; next step: ", touch.next_step]
-    if touch.next_step_due:
-        parts.append(f" by {spans.day(touch.next_step_due)}")
-    return tuple(parts)
+    """Who, when, how, and what that rests on."""
+    return ("Touched by ", name_of(touch.by), " ", Instant(touch.at), f": {touch.channel} ({touch.proof})")
+
+
+def promise(touch: TouchView | None) -> str:
+    """What the customer was promised, and by when; empty when nothing is known of it."""
+    if touch is None or not (touch.next_step or "").strip():
+        return ""
+    step = " ".join(str(touch.next_step).split())
+    short = step if len(step) <= _PROMISE else step[: _PROMISE - 1].rstrip() + "…"
+    return f"{short} by {spans.day(touch.next_step_due)}" if touch.next_step_due else short
 
 
 def _by(verb: str, *texts: str) -> Callable[[EntryView, TouchView | None], Line]:

@@ -116,9 +116,19 @@ def _lateness(notice: Notice, view: CaseView, now: datetime) -> str:
 
 def _close_out(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:
     again = notice.kind is NoticeKind.CLOSE_OUT_REMINDER
-    intro: Line = (Strong("Reminder: is it still fixed?" if again else "Is it still fixed?"), " Ask the customer.")
+    question = "Reminder: is it still fixed?" if again else "Is it still fixed?"
+    intro: Line = (Strong(question), f" {_promised(notice, view)}Ask the customer.")
     lines = (history.touched_line(view.touch),) if view.touch is not None else ()
     return _call(notice, view, intro, lines=lines, buttons=(_STILL_FIXED, _NOT_FIXED))
+
+
+def _promised(notice: Notice, view: CaseView) -> str:
+    """The promise the question is about, in the words of the touch."""
+    words = history.promise(view.touch)
+    if view.touch is None or not words:
+        return ""
+    who = "You" if view.touch.by == notice.recipient else history.name_of(view.touch.by)
+    return f"{who} promised: {words}. Was that kept? "
 
 
 def _note(notice: Notice, view: CaseView, now: datetime, case_url: str | None) -> Message:

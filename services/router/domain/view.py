@@ -51,7 +51,7 @@ class ResponseView:
 
 @dataclass(frozen=True, slots=True)
 class TouchView:
-    """The last touch: what was acknowledged, what happens next and by when."""
+    """The last touch: what was acknowledged, what was promised and by when, and what it rests on."""
 
     at: datetime
     by: str
@@ -59,6 +59,7 @@ class TouchView:
     acknowledgement: str | None
     next_step: str | None
     next_step_due: date | None
+    proof: str = "claimed"
 
 
 @dataclass(frozen=True, slots=True)

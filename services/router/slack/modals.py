@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.router.domain import cards, scores
+from services.router.domain import cards, history, scores
 from services.router.domain.actions import CUSTOMER_LEFT
 from services.router.domain.case import Status
 from services.router.domain.commands import CHANNELS, OUTCOMES
@@ -17,6 +17,7 @@ from services.router.slack.blocks import mrkdwn_text, plain_text
 SHORTEST_ACKNOWLEDGEMENT = 10
 LONGEST = 3_000
 _CONFIRMED = "confirmed"
+KEPT, BROKEN = "yes", "no"
 _LABELS = {
     "call": "Phone call",
     "email": "E-mail",
@@ -30,6 +31,8 @@ _LABELS = {
     "roadmap": "On the roadmap",
     "no_action": "No action needed",
     CUSTOMER_LEFT: "The customer has left",
+    KEPT: "Yes, the customer got what was promised",
+    BROKEN: "No, or too late",
     _CONFIRMED: "The customer agrees it is resolved",
 }
 _TITLES = {
@@ -88,6 +91,8 @@ def _about(action: ActionId, case_id: str, view: CaseView | None) -> dict[str, A
         lines += [
             f"• {mrkdwn.cut(mrkdwn.escape(f'{scores.in_words(r)}, {cards.contact(r)}'), 200)}" for r in covered[:8]
         ]
+    if view is not None and action is ActionId.CONFIRM_CLOSED and history.promise(view.touch):
+        lines.append(f"*Promised:* {mrkdwn.cut(mrkdwn.escape(history.promise(view.touch)), 300)}")
     hint = _HINTS.get(action)
     lines += [f"_{hint}_"] if hint else []
     return {"type": "context", "block_id": "about", "elements": [mrkdwn_text("\n".join(lines))]}
@@ -167,7 +172,15 @@ def _confirm(view: CaseView | None, now: datetime) -> list[Input]:
     return [
         _select("outcome", "Outcome", (_CONFIRMED, *OUTCOMES, CUSTOMER_LEFT), _CONFIRMED),
         _text("what_was_done", "What was done"),
+        *_promise_kept(view),
     ]
+
+
+def _promise_kept(view: CaseView | None) -> list[Input]:
+    if view is not None and not history.promise(view.touch):
+        return []
+    choice = _select("promise_kept", "Was the promise kept?", (KEPT, BROKEN))
+    return [{**choice, "optional": True}]
 
 
 def _reason(view: CaseView | None, now: datetime) -> list[Input]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from services.router.domain import commands
 from services.router.domain.messages import ActionId
 from services.router.slack.interactions import Submission
-from services.router.slack.modals import SHORTEST_ACKNOWLEDGEMENT
+from services.router.slack.modals import KEPT, SHORTEST_ACKNOWLEDGEMENT
 
 _SKEW = timedelta(minutes=5)
 _REQUIRED = "Please fill this in."
@@ -71,6 +71,11 @@ class _Form:
             return ""
         return value
 
+    def yes_or_no(self, field: str) -> bool | None:
+        """None where it was left open."""
+        value = self.values.get(field)
+        return None if not value else value == KEPT
+
     def instant(self, field: str) -> datetime:
         value = self.values.get(field)
         try:
@@ -126,7 +131,12 @@ def _resolve(form: _Form, base: dict[str, Any], _: str | None) -> commands.Perso
 
 
 def _confirm(form: _Form, base: dict[str, Any], _: str | None) -> commands.PersonCommand:
-    return commands.ConfirmClosed(**base, outcome=form.choice("outcome"), what_was_done=form.text("what_was_done"))
+    return commands.ConfirmClosed(
+        **base,
+        outcome=form.choice("outcome"),
+        what_was_done=form.text("what_was_done"),
+        promise_kept=form.yes_or_no("promise_kept"),
+    )
 
 
 def _still_open(form: _Form, base: dict[str, Any], _: str | None) -> commands.PersonCommand:

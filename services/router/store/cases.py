@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.domain.case import ENDED, Case, Severity, Status, TouchClock
+from services.router.domain.case import ENDED, Case, Proof, Severity, Status, TouchClock
 from services.router.domain.journal import Sealed
 from services.router.domain.sla import Terms
 from services.router.tables import cases, journal, touch_clocks
@@ -148,6 +148,7 @@ async def clocks_of(connection: AsyncConnection, case_ids: Sequence[str]) -> dic
             row["response_id"],
             row["touched_at"],
             row["touched_seq"],
+            Proof(row["proof"]) if row["proof"] else None,
         )
         found[row["case_id"]] = (*found.get(row["case_id"], ()), clock)
     return found
@@ -179,7 +180,7 @@ async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
     statement = statements.insert(connection, touch_clocks)
     statement = statement.on_conflict_do_update(
         index_elements=["id"],
-        set_={name: statement.excluded[name] for name in ("touched_at", "touched_seq", "joined_version")},
+        set_={name: statement.excluded[name] for name in ("touched_at", "touched_seq", "proof", "joined_version")},
     )
     rows = [
         {
@@ -192,6 +193,7 @@ async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
             "joined_version": clock.joined_version,
             "touched_at": clock.touched_at,
             "touched_seq": clock.touched_seq,
+            "proof": clock.proof.value if clock.proof else None,
             "policy_version": case.policy_version,
         }
         for clock in case.clocks

@@ -8,6 +8,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.router.domain.case import Reply
 from services.router.domain.matching import Clues, Found
 from services.router.domain.view import AccountView
 from services.router.tables import account_aliases, account_domains, accounts, contacts, responses, tickets
@@ -59,6 +60,11 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
     that was not changed. Fields the vendor left out keep what was known."""
     key = (tickets.c.source == ticket.source) & (tickets.c.ticket_id == ticket.ticket_id)
     before = (await connection.execute(select(tickets).where(key).with_for_update())).mappings().first()
+    reply = _newer_reply(before, ticket)
+    if before is not None and reply and (ticket.ticket_status is None or before["changed_at"] > changed_at):
+        # A reply alone says nothing of the status: it must not make an old one look new.
+        await connection.execute(update(tickets).where(key).values(**reply))
+        return None
     if before is not None and before["changed_at"] > changed_at:
         return None
     told: dict[str, Any] = {
@@ -70,12 +76,34 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
         "assignee": ticket.assignee,
     }
     values = {name: value for name, value in told.items() if value is not None}
-    values |= {"changed_at": changed_at, "account_hint": ticket.account_hint}
+    values |= {"changed_at": changed_at, "account_hint": ticket.account_hint, **reply}
     if before is not None:
         await connection.execute(update(tickets).where(key).values(**values))
         return before["status"]
     await connection.execute(insert(tickets).values(source=ticket.source, ticket_id=ticket.ticket_id, **values))
     return None
+
+
+def _newer_reply(before: RowMapping | None, ticket: TicketChanged) -> dict[str, Any]:
+    """Replies are kept whatever the order of arrival: the latest counts."""
+    known = before["replied_at"] if before is not None else None
+    if ticket.replied_at is None or (known is not None and known >= ticket.replied_at):
+        return {}
+    return {"replied_at": ticket.replied_at, "replied_by": (ticket.replied_by or "")[:320] or None}
+
+
+async def last_reply(connection: AsyncConnection, case_id: str) -> Reply | None:
+    """The last public reply or call by our side on any ticket of the case's responses."""
+    same = (tickets.c.source == responses.c.source) & (tickets.c.ticket_id == responses.c.ticket_id)
+    statement = (
+        select(tickets.c.replied_at, tickets.c.source, tickets.c.replied_by)
+        .join(responses, same)
+        .where(responses.c.case_id == case_id, tickets.c.replied_at.is_not(None))
+        .order_by(tickets.c.replied_at.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).first()
+    return Reply(row.replied_at, row.source, row.replied_by) if row is not None else None
 
 
 async def ticket_of(connection: AsyncConnection, source: str, ticket_id: str | None) -> RowMapping | None:

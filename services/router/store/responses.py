@@ -97,6 +97,24 @@ async def answers_of_case(connection: AsyncConnection, case_id: str, since: date
     return [Answer(*row) for row in await connection.execute(statement)]
 
 
+async def earlier_of_person(connection: AsyncConnection, response_id: str, since: datetime) -> dict[str, set[str]]:
+    """Case -> responses, of what the same person answered and a case was opened for: by account and e-mail, and on the
+    same ticket. This response is among them once it has a case."""
+    own = (await connection.execute(select(responses).where(responses.c.id == response_id))).mappings().one()
+    if not own["requester_email"]:
+        return {own["case_id"]: {response_id}} if own["case_id"] else {}
+    same = (responses.c.source == own["source"]) & (responses.c.ticket_id == own["ticket_id"])
+    if own["account_id"] is not None:
+        same = same | ((responses.c.account_id == own["account_id"]) & (responses.c.flagged_at >= since))
+    statement = select(responses.c.id, responses.c.case_id).where(
+        same, responses.c.requester_email == own["requester_email"], responses.c.case_id.is_not(None)
+    )
+    found: dict[str, set[str]] = {}
+    for row in await connection.execute(statement):
+        found.setdefault(row.case_id, set()).add(row.id)
+    return found
+
+
 async def clues_of_case(connection: AsyncConnection, case_id: str) -> list[tuple[str, dict[str, Any], str | None]]:
     """What may find the account of an orphan: source, account_hint and e-mail of its responses."""
     statement = select(responses.c.source, responses.c.account_hint, responses.c.requester_email).where(

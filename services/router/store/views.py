@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,15 @@ from services.router.tables import texts as text_rows
 
 ERASED = "[erased]"
 _EARLIER = timedelta(days=90)
-_UNREMARKABLE = ("alerted", "reminded", "response_revised", "revealed")
+_UNREMARKABLE = (
+    "alerted",
+    "alert_undelivered",
+    "reminded",
+    "response_revised",
+    "revealed",
+    "touch_evidenced",
+    "touch_confirmed",
+)
 _AS_STORED = (
     "id source metric raw_score raw_scale normalised_score ticket_id ticket_url subject requester_email requester_name "
     "occurred_at received_at flagged_at withdrawn revision detected_by"
@@ -86,7 +95,7 @@ async def _views(connection: AsyncConnection, found: Sequence[RowMapping]) -> di
             case=case,
             account=accounts.get(case.account_id or ""),
             responses=answers.get(case_id, ()),
-            touch=touches.get(case_id),
+            touch=_proven(touches.get(case_id), case),
             earlier_low=earlier.get(case_id, 0),
             last_entry=last.get(case_id),
             owner_away=_away(owners.get(case.owner)),
@@ -179,6 +188,10 @@ async def _touches(connection: AsyncConnection, case_ids: Sequence[str]) -> dict
         .subquery()
     )
     return {case_id: _touch(entry) for case_id, entry in (await _entries_at(connection, newest)).items()}
+
+
+def _proven(touch: TouchView | None, case: Case) -> TouchView | None:
+    return replace(touch, proof=case.proof.value) if touch is not None and case.proof is not None else touch
 
 
 def _touch(entry: EntryView) -> TouchView:

@@ -147,10 +147,11 @@ async def test_a_channel_the_app_was_not_invited_to_parks_until_it_is(tmp_path: 
             await bench.low(2)
             await bench.until(lambda: bench.sandbox.calls_of("chat.postMessage"))
             await bench.turns(timedelta(seconds=10), step=SECOND)
-            assert set(await bench.states()) == {"parked"}
+            assert [row["state"] for row in await bench.notices() if row["kind"] == "card"] == ["parked", "parked"]
+            assert "did not reach" in bench.inbox(LEA)[0]["text"], "the lead is told where the channel cannot tell"
             bench.sandbox.update_channel(CHANNEL, bot_is_member=True)
             await bench.turns(timedelta(minutes=7), step=timedelta(seconds=10))
-            await bench.sent(2)
+            await bench.sent(len(await bench.notices()))
         assert len(bench.sandbox.messages(channel=CHANNEL)) == 1
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.router.domain.case import Severity, Status
 from services.router.domain.decision import NoticeKind
 from services.router.domain.notices import Notice, compose
+from services.router.domain.view import CaseView
 from services.router.slack.blocks import Rendered, render
 from tests.support.block_limits import everything_said, message_problems
 from tests.support.case_views import ACCOUNT, entry, response, touch, view
@@ -20,35 +21,52 @@ from tests.support.domain import ANA, LEA, NOON
 
 OURS = {ANA: "U0ANA", LEA: "U0LEA"}
 URL = "https://loop.example/cases/L-TEST"
+WORST = [
+    "<!channel> <!here> <@U0ANA> <!subteam^S1> <#C1>",
+    "<https://phish.example|your invoice>",
+    "&" * 40_000,
+    "<" * 5_000,
+    "漢" * 40_000,
+    "\n" * 3_000 + "end",
+    "> " * 2_000,
+    "```" * 500,
+    "a" * 40_000,
+    "<!date^1^{date}|x>",
+    "&lt;!channel&gt;",
+    "",
+    " \n ",
+]
 HOSTILE = st.text(
     alphabet=st.one_of(
         st.sampled_from([*"<>&!@#|*_~`:^{}\\\"'\n\r\t ", "\u202e", "\u0000", "\ud800", "\u2066", "😀", "漢", "ا"]),
         st.characters(),
     ),
     max_size=700,
-) | st.sampled_from(
-    [
-        "<!channel> <!here> <@U0ANA> <!subteam^S1> <#C1>",
-        "<https://phish.example|your invoice>",
-        "&" * 40_000,
-        "<" * 5_000,
-        "漢" * 40_000,
-        "\n" * 3_000 + "end",
-        "> " * 2_000,
-        "```" * 500,
-        "a" * 40_000,
-        "<!date^1^{date}|x>",
-        "&lt;!channel&gt;",
-        "",
-        " \n ",
-    ]
-)
+) | st.sampled_from(WORST)
 MENTION = re.compile(r"<[!@#][^>]*>")
 
 
 def drawn(kind: NoticeKind, shown: Any, role: str = "owner", now: Any = NOON, **data: Any) -> Rendered:
     message = compose(Notice(kind, ANA if role == "owner" else LEA, role, data), shown, now, URL)
     return render(message, "n" * 36, OURS)
+
+
+def abused(text: str, other: str, status: Status = Status.OPEN) -> CaseView:
+    """A case in which everything that comes from outside is one of the two."""
+    answer = response(
+        comment=text, subject=other, requester_name=text, requester_email=other, requester_role=text, ticket_id=other,
+        ticket_url=f"https://desk.example/{text}", ticket_status=other, raw_score=text, reasons=(text, other),
+        raw_scale={"type": "ordinal", "values": [text, other], "maps_to": [1, 5]},
+    )  # fmt: skip
+    account = replace(ACCOUNT, name=other, tier=text, segment=other, currency=text)
+    return view(
+        status,
+        responses=(answer, replace(answer, id="r2")),
+        account=account,
+        case_facts={"account_name": text, "owner_reason": other},
+        last_entry=entry("reassigned", to=other, reason=text),
+        touch=touch(next_step=text, channel=other),
+    )
 
 
 def test_an_open_card_has_what_it_takes_to_act() -> None:
@@ -96,19 +114,7 @@ def test_every_notice_in_every_state_is_within_the_limits(kind: NoticeKind, stat
 @settings(deadline=None)
 @given(text=HOSTILE, other=HOSTILE, kind=st.sampled_from(NoticeKind))
 def test_no_customer_text_breaks_a_card_or_pings_anybody(text: str, other: str, kind: NoticeKind) -> None:
-    answer = response(
-        comment=text, subject=other, requester_name=text, requester_email=other, requester_role=text, ticket_id=other,
-        ticket_url=f"https://desk.example/{text}", ticket_status=other, raw_score=text, reasons=(text, other),
-        raw_scale={"type": "ordinal", "values": [text, other], "maps_to": [1, 5]},
-    )  # fmt: skip
-    account = replace(ACCOUNT, name=other, tier=text, segment=other, currency=text)
-    shown = view(
-        responses=(answer, replace(answer, id="r2")),
-        account=account,
-        case_facts={"account_name": text, "owner_reason": other},
-        last_entry=entry("reassigned", to=other, reason=text),
-        touch=touch(next_step=text, channel=other),
-    )
+    shown = abused(text, other)
     card = drawn(kind, shown, words=text, why=other, response_id="r2")
     assert not message_problems(card)
     everything_said(card.blocks).encode()
@@ -116,6 +122,17 @@ def test_no_customer_text_breaks_a_card_or_pings_anybody(text: str, other: str, 
     for said in (card.text, *_texts(card.blocks)):
         assert not [found for found in MENTION.findall(said) if not ours.fullmatch(found)]
         assert all(url.startswith(("<https://desk.example/", f"<{URL}")) for url in re.findall(r"<https?:[^|>]*", said))
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("status", Status)
+def test_the_worst_and_longest_fits_every_kind_in_every_state(kind: NoticeKind, status: Status) -> None:
+    for text in WORST:
+        for other in ("&" * 40_000, text):
+            shown = abused(text, other, status)
+            for extra in ({}, {"step": 1}, {"close_out": "2026-11-09T12:00:00Z"}, {"stands_in": True}):
+                card = drawn(kind, shown, "support_lead", words=text, why=other, response_id="r2", collapsed=3, **extra)
+                assert not message_problems(card)
 
 
 @settings(deadline=None)

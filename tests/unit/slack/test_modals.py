@@ -15,7 +15,7 @@ from services.router.slack.modals import modal, needed
 from services.router.slack.submissions import Author, FieldErrors, to_command
 from services.slack_sandbox.elements import state_values
 from tests.support.block_limits import everything_said, modal_problems
-from tests.support.case_views import response, view
+from tests.support.case_views import response, touch, view
 from tests.support.domain import NOON
 
 ANA = Author("ana@us.example", "Europe/Lisbon")
@@ -199,3 +199,29 @@ SHAPED = st.fixed_dictionaries(
 @given(payload=JSON | SHAPED)
 def test_reading_never_raises(payload: Any) -> None:
     assert isinstance(read(payload), Nothing | Unheard | Submission)
+
+
+@pytest.mark.parametrize("action", ASKED)
+@pytest.mark.parametrize("status", Status)
+def test_the_worst_promise_and_account_fit_every_modal(action: ActionId, status: Status) -> None:
+    for text in ("&" * 40_000, "<!channel>" * 900, "漢" * 40_000, "\n" * 3_000 + "end", "\u202e\x00 "):
+        facts = {"case_facts": {"account_name": text}, "touch": touch(next_step=text)}
+        shown = opened(action, status, responses=(response(requester_name=text, raw_score=text),), **facts)
+        assert not modal_problems(shown)
+        assert "<!" not in everything_said(shown["blocks"])
+
+
+def test_a_promise_is_asked_about_and_may_be_left_open() -> None:
+    promised = modal(ActionId.CONFIRM_CLOSED, "L-TEST", "n1", 7, view(Status.TOUCHED, touch=touch()), NOON)
+    asked = next(block for block in promised["blocks"] if block["block_id"] == "promise_kept")
+    assert asked["optional"]
+    assert "A fixed export by Fri 6 Nov 2026" in everything_said(promised["blocks"][0])
+    for answer, kept in (("yes", True), ("no", False), (None, None)):
+        values = {"outcome": "confirmed", "what_was_done": "Fixed it"} | ({"promise_kept": answer} if answer else {})
+        state = {"values": state_values(promised["blocks"], values)}
+        user = {"id": "U0ANA", "team_id": "T1"}
+        submission = read({"type": "view_submission", "user": user, "view": {**promised, "state": state}})
+        assert isinstance(submission, Submission)
+        command = to_command(submission, ANA, NOON)
+        assert isinstance(command, commands.ConfirmClosed)
+        assert command.promise_kept is kept

@@ -7,7 +7,7 @@ from sqlalchemy import Select, and_, exists, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.audit.facts.standing import NOT_ENDED
-from services.router.tables import cases, deadlines, notices, responses, touch_clocks
+from services.router.tables import cases, deadlines, mails, notices, responses, touch_clocks
 
 _MOST = 100
 _WAITING_NOTICE = text("notices.state IN ('pending', 'sending', 'uncertain')")
@@ -79,6 +79,15 @@ async def unsent_alerts(connection: AsyncConnection, before: datetime) -> list[s
     held = and_(notices.c.attempt == 0, notices.c.not_before >= before)
     late = select(notices.c.case_id).where(_WAITING_NOTICE, notices.c.priority == 0, notices.c.created_at < before)
     return await _ids(connection, late.where(or_(notices.c.not_before.is_(None), ~held)).distinct())
+
+
+async def undelivered(connection: AsyncConnection, before: datetime) -> list[str]:
+    """Cases that are not ended with an alert parked in Slack, for which no e-mail went out either since before then."""
+    never = mails.c.state.in_(["unset", "failed"])
+    silent = or_(never, and_(mails.c.state == "pending", mails.c.created_at < before))
+    parked = exists().where(notices.c.id == mails.c.notice_id, notices.c.state != "sent")
+    statement = select(mails.c.case_id).join(cases, cases.c.id == mails.c.case_id)
+    return await _ids(connection, statement.where(NOT_ENDED, silent, parked).distinct())
 
 
 async def _ids(connection: AsyncConnection, statement: Select[Any]) -> list[str]:

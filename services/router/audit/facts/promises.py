@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, null, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.audit.periods import Window
-from services.router.audit.promise import LEAD, Promise, seen_by_all
+from services.router.audit.promise import CLAIMED, LEAD, Promise, seen_by_all
 from services.router.tables import cases, journal, notices, responses, touch_clocks
 
 _AT_A_TIME = 1000
@@ -78,6 +78,8 @@ def _query(with_tier: bool) -> Select[Any]:
         touch_clocks.c.due_at,
         touch_clocks.c.touched_at,
         touch_clocks.c.joined_version,
+        touch_clocks.c.proof,
+        cases.c.promise_kept,
         cases.c.status,
         cases.c.severity,
         cases.c.owner,
@@ -146,6 +148,8 @@ def _promise(row: Any) -> Promise:
         close_out_due_at=row.close_out_due_at,
         close_out_lapsed_at=row.close_out_lapsed_at,
         closed_at=row.closed_at,
+        proof=(row.proof or CLAIMED) if row.touched_at else None,
+        promise_kept=row.promise_kept,
         source=row.source,
         metric=row.metric,
         tier=group.get("tier"),

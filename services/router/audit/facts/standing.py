@@ -17,12 +17,13 @@ _WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`overdue` cases wait past their due time; `unowned` ones rest with the fallback owner; `oldest_notice_at` is
-    the oldest message that waits to be sent."""
+    the oldest message that waits to be sent; `parked` ones wait for a person to put something right."""
 
     open: int
     overdue: int
     unowned: int
     oldest_notice_at: datetime | None
+    parked: int = 0
 
 
 async def standing(connection: AsyncConnection, now: datetime) -> Standing:
@@ -39,4 +40,5 @@ async def standing(connection: AsyncConnection, now: datetime) -> Standing:
     )
     total, overdue, unowned = counted.one()
     oldest = await connection.execute(select(func.min(notices.c.created_at)).where(_WAITING))
-    return Standing(total, overdue, unowned, oldest.scalar_one_or_none())
+    parked = await connection.execute(select(func.count()).where(notices.c.state == "parked"))
+    return Standing(total, overdue, unowned, oldest.scalar_one_or_none(), parked.scalar_one())
