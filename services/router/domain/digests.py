@@ -8,6 +8,7 @@ from services.router.domain.case import Case
 from services.router.domain.messages import Field, Instant, Line, Link, Message, Part, Strong
 
 MOST = 7
+_LONGEST_NAME = 80
 
 
 def folded(case: Case) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def digest(recipient: str, case: Case, data: Mapping[str, Any], case_base: str |
     cases: Sequence[Mapping[str, Any]] = data.get("cases") or (folded(case),)
     count = len(cases)
     words = f"{count} low score{'' if count == 1 else 's'} beyond this week's budget"
-    names = ", ".join(str(item["name"]) for item in cases[:MOST])
+    names = ", ".join(_name(item) for item in cases[:MOST])
     rest = count - MOST
     more: Line = (f"and {rest} more: `/loops`, or your Home tab",)
     return Message(
@@ -32,9 +33,14 @@ def digest(recipient: str, case: Case, data: Mapping[str, Any], case_base: str |
         text=f"{words}: {names}{f' and {rest} more' if rest > 0 else ''}. Their cards follow.",
         lines=(("Their cards follow here. The time for the first touch has run from the start.",),)
         + ((more,) if rest > 0 else ()),
-        fields=tuple(Field(str(item["name"]), _value(item, case_base)) for item in cases[:MOST]),
+        fields=tuple(Field(_name(item), _value(item, case_base)) for item in cases[:MOST]),
         mention=(recipient,),
     )
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    name = str(item["name"])
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def _value(item: Mapping[str, Any], case_base: str | None) -> Line:

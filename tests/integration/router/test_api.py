@@ -74,7 +74,8 @@ async def test_a_case_is_touched_resolved_and_closed_over_http(
     assert doors.woken == 4
 
     journal = (await get(http, f"{path}/journal"))["items"]
-    assert [entry["type"] for entry in journal] == ["opened", "acknowledged", "touched", "resolved", "closed"]
+    told = [entry["type"] for entry in journal]
+    assert told == ["opened", "acknowledged", "touched", "resolved", "closed", "touch_confirmed"]
     assert [entry["prev_hash"] for entry in journal[1:]] == [entry["hash"] for entry in journal[:-1]]
     assert journal[2]["data"]["next_step"] == "A fixed export"
     assert set(journal[0]) == {"seq", "at", "actor", "type", "data", "prev_hash", "hash"}

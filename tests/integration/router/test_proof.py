@@ -90,7 +90,7 @@ async def test_a_good_rating_of_the_same_person_confirms_the_touch(router: Route
     await router.passes(HOUR)
     await router.hears(router.answer(5, record_id="other", ticket_id="T-2", requester_email="somebody@acme.example"))
     assert await proof_of(router, case_id) == "claimed"
-    await router.hears(router.answer(5, record_id="later", ticket_id="T-3"))
+    await router.hears(router.answer(5, record_id="later", ticket_id="T-3", requester_email="dora@acme.example"))
     assert await proof_of(router, case_id) == "confirmed"
     assert (await router.case(case_id)).case.status is Status.TOUCHED, "a rating closes nothing"
 
