@@ -150,8 +150,8 @@ class NoisePolicy(_Part):
     """What is shown once, and what may wait. `weekly_budget` 0: no budget; `robot_burst` 0: nothing looks automatic;
     `timezone` is that of people whose own is not known."""
 
-    duplicate_within: Span = timedelta(minutes=10)
-    robot_burst: int = Field(default=5, ge=0)
+    duplicate_within: Span = timedelta(0)
+    robot_burst: int = Field(default=0, ge=0)
     robot_within: Span = timedelta(seconds=10)
     weekly_budget: int = Field(default=0, ge=0)
     digest_at: time = time(8, 30)

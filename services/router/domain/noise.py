@@ -48,7 +48,7 @@ def again(new: Answer, earlier: Sequence[Answer], policy: NoisePolicy) -> Again 
         return Again(AUTOMATIC, burst[0].response_id, words)
     for item in own:
         same_ticket = new.ticket is not None and (item.source, item.ticket) == (new.source, new.ticket)
-        if same_ticket and abs(new.at - item.at) <= policy.duplicate_within:
+        if policy.duplicate_within and same_ticket and abs(new.at - item.at) <= policy.duplicate_within:
             return Again(DUPLICATE, item.response_id, "The same person answered again about the same ticket.")
     return None
 

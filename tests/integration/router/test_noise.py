@@ -23,6 +23,8 @@ BERLIN_MORNING = datetime(2026, 11, 3, 7, 30, tzinfo=UTC)
 
 
 async def bench(url: str, policy: str) -> RouterBench:
+    shown_once = '[noise]\nduplicate_within = "10m"\nrobot_burst = 5\n'
+    policy = policy.replace("[noise]\n", shown_once) if "[noise]\n" in policy else policy + "\n" + shown_once
     router = await RouterBench.create(url, policy)
     async with router.database.transaction() as tx:
         for email, zone in ((ANA, "Europe/Berlin"), (LEA, "America/New_York")):

@@ -31,11 +31,12 @@ def answer(id: str = "r2", after: timedelta = MINUTE, **facts: str | None) -> An
     return Answer(id, given["person"], str(given["source"]), given["ticket"], NOON + after)
 
 
+ON = NoisePolicy(duplicate_within=timedelta(minutes=10), robot_burst=5)
 FIRST = answer("r1", timedelta(0))
 
 
 def test_the_same_person_on_the_same_ticket_within_minutes_is_a_duplicate() -> None:
-    found = again(answer(), [FIRST], NoisePolicy())
+    found = again(answer(), [FIRST], ON)
     assert found is not None
     assert (found.cause, found.of) == ("duplicate", "r1")
 
@@ -54,13 +55,13 @@ def test_the_same_person_on_the_same_ticket_within_minutes_is_a_duplicate() -> N
     ids=["later", "somebody else", "another ticket", "no ticket", "another helpdesk", "nobody known", "itself"],
 )
 def test_anything_else_is_an_answer_of_its_own(other: Answer) -> None:
-    assert again(other, [FIRST], NoisePolicy()) is None
+    assert again(other, [FIRST], ON) is None
 
 
 def test_many_answers_of_one_person_within_seconds_look_automatic() -> None:
     second = answer("r2", SECOND, ticket="T-2")
-    assert again(second, [FIRST], NoisePolicy()) is None
-    third = again(answer("r3", 2 * SECOND, ticket="T-3"), [FIRST, second], NoisePolicy(robot_burst=3))
+    assert again(second, [FIRST], ON) is None
+    third = again(answer("r3", 2 * SECOND, ticket="T-3"), [FIRST, second], NoisePolicy(duplicate_within=timedelta(minutes=10), robot_burst=3))
     assert third is not None
     assert third.cause == "automatic"
     assert "Looks automatic: 3 answers" in third.words
