@@ -61,7 +61,11 @@ def test_anything_else_is_an_answer_of_its_own(other: Answer) -> None:
 def test_many_answers_of_one_person_within_seconds_look_automatic() -> None:
     second = answer("r2", SECOND, ticket="T-2")
     assert again(second, [FIRST], ON) is None
-    third = again(answer("r3", 2 * SECOND, ticket="T-3"), [FIRST, second], NoisePolicy(duplicate_within=timedelta(minutes=10), robot_burst=3))
+    third = again(
+        answer("r3", 2 * SECOND, ticket="T-3"),
+        [FIRST, second],
+        NoisePolicy(duplicate_within=timedelta(minutes=10), robot_burst=3),
+    )
     assert third is not None
     assert third.cause == "automatic"
     assert "Looks automatic: 3 answers" in third.words
