@@ -1,6 +1,6 @@
 """Thousands of notices over 500 channels while everything fails: each is seen once, in order, in its newest state.
 
-CLOSELOOP_STRESS_NOTICES says how many (2,000 without it; `make bench` takes 10,000). The real `kill -9` of a router
+CLOSELOOP_STRESS_NOTICES says how many (1,000 without it; `make bench` takes 10,000). The real `kill -9` of a router
 is in test_kill9.py; here routers are cancelled at random moments and leave their lease and their claims behind.
 """
 
@@ -19,7 +19,7 @@ from services.router.store import people
 from services.slack_sandbox.limits import RateLimits
 from tests.support.slack_bench import SlackBench, slack_bench
 
-NOTICES = int(os.environ.get("CLOSELOOP_STRESS_NOTICES", "2000"))
+NOTICES = int(os.environ.get("CLOSELOOP_STRESS_NOTICES", "1000"))
 CHANNELS = 500
 ACCOUNTS = CHANNELS // 2
 ANSWERS = max(1, NOTICES // CHANNELS)
