@@ -3,13 +3,13 @@
 from pydantic import SecretStr
 from starlette.routing import Mount
 
-from services.composition import Composition
+from services.embedded.retention import retention_service
+from services.hosting.composition import Composition
+from services.hosting.startup import Configuration
 from services.ingest import app as ingest
-from services.retention import retention_service
 from services.router import app as router
 from services.scoring import app as scoring
 from services.slack_sandbox.app import SandboxConfig, SandboxUser, create_app
-from services.startup import Configuration
 from shared import ids
 from shared.clock import Clock
 from shared.runtime import Service

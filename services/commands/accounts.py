@@ -9,12 +9,12 @@ import msgspec
 import typer
 from rich.progress import Progress
 
-from services import accounts_file
-from services.accounts_file import Mistake
+from services.commands import accounts_file
+from services.commands.accounts_file import Mistake
 from services.commands.session import open_bus
 from services.commands.terminal import FAILED, complain, err, out, run
+from services.hosting.startup import Configuration, configure
 from services.ingest.account_record import InvalidAccount, parse_account
-from services.startup import Configuration, configure
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, ConfigurationError
 from shared.events.catalog import ACCOUNTS_UPDATED, AccountUpdated, account_updated

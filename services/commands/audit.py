@@ -8,9 +8,9 @@ from rich.progress import Progress
 from migrations import schema
 from services.commands.session import open_database
 from services.commands.terminal import FAILED, complain, err, out, run
+from services.hosting.startup import Configuration, configure
 from services.router.audit.invariants import Finding, Question, check
 from services.router.audit.verification import Flaw, verify_next
-from services.startup import Configuration, configure
 from shared.clock import SystemClock
 from shared.db.engine import Database
 

@@ -8,15 +8,15 @@ import typer
 from rich.progress import Progress
 
 from migrations.schema import require_newest
-from services import covers_file
+from services.commands import covers_file
+from services.commands.covers_file import Mistake
 from services.commands.session import open_database
 from services.commands.terminal import FAILED, complain, err, out, plain, run
-from services.covers_file import Mistake
+from services.hosting.startup import Configuration, configure
 from services.router.cases import Cases, InvalidCommand
 from services.router.covering import Absence, Covering, checked
 from services.router.domain.absence import until_words
 from services.router.store import covers
-from services.startup import Configuration, configure
 from shared.clock import SystemClock
 from shared.errors import ConfigurationError
 

@@ -5,7 +5,7 @@ import typer
 from migrations import schema
 from services.commands.session import open_database
 from services.commands.terminal import out, run
-from services.startup import configure
+from services.hosting.startup import configure
 
 app = typer.Typer(help="The schema of the database.", no_args_is_help=True)
 

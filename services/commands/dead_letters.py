@@ -8,8 +8,8 @@ from rich.table import Table
 
 from services.commands.session import open_bus
 from services.commands.terminal import complain, out, plain, run
+from services.hosting.startup import configure
 from services.ingest.dead_letters import replay_webhook
-from services.startup import configure
 from shared.bus import dead_letters
 from shared.bus.base import Bus
 from shared.bus.dead_letters import DeadLetter

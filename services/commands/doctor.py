@@ -8,9 +8,9 @@ import typer
 from services.commands.terminal import FAILED, out, plain, run
 from services.doctor.diagnosis import Diagnosis, Level, Patient, bad
 from services.doctor.questions import QUESTIONS
+from services.hosting.startup import Configuration, configure
 from services.router.channels.slack import SlackChannel
 from services.router.slack.client import SlackClient
-from services.startup import Configuration, configure
 from shared.errors import CloseloopError
 
 _SIGNS = {Level.GOOD: "[green]ok[/]  ", Level.WARNING: "[yellow]warn[/]", Level.BAD: "[bold red]FAIL[/]"}

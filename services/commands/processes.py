@@ -6,17 +6,17 @@ from typing import Annotated
 import typer
 
 from migrations import schema
-from services import serve
 from services.all_in_one import compose, sandbox_config, sandbox_service, with_sandbox
+from services.commands.samples import Samples
 from services.commands.terminal import warn
 from services.commands.welcome import Welcome
-from services.composition import Composition
-from services.embedded_files import held
+from services.embedded.files import held
+from services.hosting import serve
+from services.hosting.composition import Composition
+from services.hosting.startup import Configuration, configure, is_loopback, warnings
 from services.ingest import app as ingest_app
 from services.router import app as router_app
-from services.samples import Samples
 from services.scoring import app as scoring_app
-from services.startup import Configuration, configure, is_loopback, warnings
 from shared.runtime import Runtime, Service
 from shared.settings import Settings
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from services.commands.terminal import out
-from services.webhook_secrets import new_secret
+from services.commands.webhook_secrets import new_secret
 from shared import ids
 
 app = typer.Typer(help="Secrets for webhooks and for the admin token.", no_args_is_help=True)

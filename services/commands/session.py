@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.composition import all_topics
-from services.startup import Configuration
+from services.hosting.composition import all_topics
+from services.hosting.startup import Configuration
 from shared.bus.base import Bus
 from shared.bus.connect import create_bus
 from shared.clock import SystemClock

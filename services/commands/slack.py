@@ -8,7 +8,7 @@ import typer
 
 from services.commands.doctor import examine
 from services.commands.terminal import FAILED, out, run
-from services.startup import configure
+from services.hosting.startup import configure
 from shared.errors import ConfigurationError
 
 app = typer.Typer(help="Set the Slack app up, and check it.", no_args_is_help=True)

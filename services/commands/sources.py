@@ -11,6 +11,7 @@ from rich.table import Table
 from migrations import schema
 from services.commands.session import open_database
 from services.commands.terminal import FAILED, out, plain, run
+from services.hosting.startup import Configuration, configure
 from services.ingest.guides import GUIDES
 from services.ingest.sources import sources_of
 from services.ingest.switchboard import secret_setting
@@ -20,7 +21,6 @@ from services.ingest.vendors.client import token_setting
 from services.router.domain import spans
 from services.router.domain.source_health import ALARMS
 from services.router.store.source_views import SourceView, overview
-from services.startup import Configuration, configure
 from shared.clock import SystemClock
 from shared.errors import ConfigurationError
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from services.commands.terminal import out, plain, run
+from services.hosting.startup import configure
 from services.router.slack.preflight import send_test_alert
-from services.startup import configure
 
 
 def send_alert(to: Annotated[str, typer.Option("--to", help="E-mail of the person.")]) -> None:

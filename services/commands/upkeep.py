@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from services.backup import restore_backup, write_backup
 from services.commands.session import open_bus
 from services.commands.terminal import out, run
-from services.embedded_files import files_of, held
-from services.retention import apply_retention
-from services.startup import configure
+from services.embedded.backup import restore_backup, write_backup
+from services.embedded.files import files_of, held
+from services.embedded.retention import apply_retention
+from services.hosting.startup import configure
 from shared.clock import SystemClock
 from shared.errors import ConfigurationError
 

@@ -5,10 +5,10 @@ import json
 import shlex
 from dataclasses import dataclass
 
+from services.commands.samples import Samples
 from services.commands.terminal import out, warn
-from services.composition import Composition
+from services.hosting.composition import Composition
 from services.router.sessions import sign_in_url
-from services.samples import Samples
 from shared.auth import TOKEN_FILE, AdminAuth
 from shared.errors import CloseloopError
 

@@ -5,11 +5,11 @@ from services.commands.policy import unknown_options
 from services.doctor import mail, slack
 from services.doctor.diagnosis import Answers, Ask, Patient, bad, good, warning
 from services.doctor.reachability import ask_reachability
+from services.hosting.startup import warnings
 from services.ingest.sources import sources_of
 from services.router.audit import invariants
 from services.router.calendars import build_calendars
 from services.router.store import accounts, directory
-from services.startup import warnings
 from shared.bus import dead_letters
 
 _PAGE = 500

@@ -1,8 +1,8 @@
 """The doctor's question about people: does everybody to whom a case may come have a live account in Slack?"""
 
 from services.doctor.diagnosis import Answers, Patient, bad, good, warning
-from services.router.addressing import to_person
 from services.router.channels.base import Channel, Reachable, Unreachable
+from services.router.delivery.addressing import to_person
 from services.router.preflight import KNOWN_FOR, Report, stored_report
 from services.router.store import duties, people
 from services.router.store.duties import Duties

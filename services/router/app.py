@@ -10,9 +10,9 @@ from services.router.channels.slack import SlackChannel
 from services.router.console import service as console
 from services.router.covering import Covering
 from services.router.deadlines import Sweeper
+from services.router.delivery.mailing import Mailer
 from services.router.directory import Directory
 from services.router.intake import Intake
-from services.router.mailing import Mailer
 from services.router.relay import Relay
 from services.router.sessions import Sessions
 from services.router.slack.service import SlackService, checks

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Gauge
 
-from services.router.addressing import to_person
 from services.router.audit.facts import heartbeats
 from services.router.channels.base import Channel, Post, RateLimited, Reachable, Sent, Unreachable
+from services.router.delivery.addressing import to_person
 from services.router.domain.messages import Field, Line, Message, Strong
 from services.router.store import duties, leases, people
 from services.router.store.duties import Duties

@@ -13,8 +13,8 @@ from sqlalchemy import Table, select
 
 from migrations import schema
 from services.all_in_one import compose
-from services.composition import Composition
-from services.startup import Configuration
+from services.hosting.composition import Composition
+from services.hosting.startup import Configuration
 from shared.policy import Policy
 from shared.settings import Settings
 from tests.support.signing import sign

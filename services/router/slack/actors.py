@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from slack_sdk.errors import SlackApiError
 
-from services.router.addressing import TRUST_REACHABLE
+from services.router.delivery.addressing import TRUST_REACHABLE
 from services.router.slack.client import SlackClient, data_of
 from services.router.slack.errors import code_of
 from services.router.slack.interactions import SlackUser

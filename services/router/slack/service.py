@@ -8,7 +8,7 @@ from starlette.routing import Route
 from services.router.cases import Cases
 from services.router.channels.slack import SlackChannel
 from services.router.covering import Covering
-from services.router.delivery import Delivery
+from services.router.delivery.loop import Delivery
 from services.router.preflight import PACE, Preflight
 from services.router.slack.absences import AwayDesk
 from services.router.slack.actors import Actors

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from services.router import tables
 from services.router.audit.invariants import Question, check
 from services.router.channels.email import EmailChannel
-from services.router.mailing import Mailer
-from services.router.undelivered import UNDELIVERED
+from services.router.delivery.mailing import Mailer
+from services.router.delivery.undelivered import UNDELIVERED
 from shared.observability import NOTICE_QUEUE_AGE
 from shared.settings import SmtpSettings
 from tests.support.slack_bench import ANA, LEA, POLICY, SlackBench, slack_bench

@@ -5,7 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import accounts_file
+from services.commands import accounts_file
 
 HEADER = "id,name,domains,arr,contacts,alias.zendesk\n"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.backup import BadBackup, restore_backup, write_backup
-from services.embedded_files import EmbeddedFiles, held
+from services.embedded.backup import BadBackup, restore_backup, write_backup
+from services.embedded.files import EmbeddedFiles, held
 from shared.errors import ConfigurationError
 from shared.settings import DatabaseSettings, Settings
 

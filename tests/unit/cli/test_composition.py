@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from services.composition import Composition, all_topics
+from services.hosting.composition import Composition, all_topics
 from shared.bus.base import Bus
 from shared.bus.eventlog import SqliteEventLog
 from shared.clock import SystemClock

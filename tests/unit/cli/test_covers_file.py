@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services import covers_file
+from services.commands import covers_file
 from services.commands.covers import check
 
 NOW = datetime(2025, 12, 20, tzinfo=UTC)

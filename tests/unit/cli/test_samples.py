@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from services.commands.samples import Samples, signed
 from services.commands.welcome import curl
 from services.ingest.sources import BY_NAME
 from services.ingest.sources.base import WebhookRequest
-from services.samples import Samples, signed
 from shared.events.catalog import SurveyResponded
 from shared.settings import Settings
 

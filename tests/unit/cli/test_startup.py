@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.startup import check, real_slack, warnings
+from services.hosting.startup import check, real_slack, warnings
 from shared.errors import ConfigurationError
 from shared.policy import Policy, RoutingPolicy
 from shared.settings import DatabaseSettings, Settings

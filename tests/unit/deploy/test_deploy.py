@@ -10,12 +10,12 @@ import yaml
 from pydantic import BaseModel
 from typer.main import get_command
 
-from services import accounts_file
 from services.cli import app
+from services.commands import accounts_file
 from services.commands.accounts import check
+from services.hosting.startup import Configuration
 from services.router.slack.preflight import slack_problems
 from services.slack_sandbox.app import SandboxConfig, create_app
-from services.startup import Configuration
 from shared.policy import Calendar, FlagPolicy, Policy, RoutingPolicy, SeverityPolicy, SlaPolicy, parse_policy
 from shared.settings import PREFIX, Settings, SourceSettings
 from tests.support.slack_sandbox import serving

@@ -5,8 +5,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.router.breaker import Breaker
-from services.router.rates import Call, Rates
+from services.router.delivery.breaker import Breaker
+from services.router.delivery.rates import Call, Rates
 from tests.support.domain import NOON
 
 

@@ -10,18 +10,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.router.addressing import AddressBook
 from services.router.cases import Cases
 from services.router.channels.base import Channel, Unknown
-from services.router.drafting import Drafts
-from services.router.looking import Looker
-from services.router.rates import Rates
-from services.router.sending import Sender
-from services.router.settling import Looked, Lost, Posted, Result, Settler, Updated
+from services.router.delivery.addressing import AddressBook
+from services.router.delivery.drafting import Drafts
+from services.router.delivery.looking import Looker
+from services.router.delivery.rates import Rates
+from services.router.delivery.sending import Sender
+from services.router.delivery.settling import Looked, Lost, Posted, Result, Settler, Updated
+from services.router.delivery.undelivered import Undelivered
+from services.router.delivery.underway import Underway
+from services.router.delivery.updating import Updater
 from services.router.store import leases, notices
-from services.router.undelivered import Undelivered
-from services.router.underway import Underway
-from services.router.updating import Updater
 from shared import ids
 from shared.db.engine import Database
 from shared.errors import TransientError

@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from services.composition import Composition
+from services.hosting.composition import Composition
 from shared.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)

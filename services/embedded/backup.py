@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from services.embedded_files import EmbeddedFiles
+from services.embedded.files import EmbeddedFiles
 from shared.errors import CloseloopError, ConfigurationError
 
 MANIFEST = "manifest.json"

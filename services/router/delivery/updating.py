@@ -7,17 +7,17 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.addressing import AddressBook, Destination
 from services.router.channels.base import BadMessage, Channel, NotSent, Outcome, Unknown
+from services.router.delivery.addressing import AddressBook, Destination
+from services.router.delivery.drafting import Drafts
+from services.router.delivery.rates import Call
+from services.router.delivery.sending import learn
+from services.router.delivery.settling import Updated
+from services.router.delivery.underway import Underway
 from services.router.domain.view import CaseView
-from services.router.drafting import Drafts
-from services.router.rates import Call
-from services.router.sending import learn
-from services.router.settling import Updated
 from services.router.store import notices
 from services.router.store.notices import Row
 from services.router.store.views import load_views
-from services.router.underway import Underway
 
 log = structlog.get_logger(__name__)
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.channels.base import Channel
-from services.router.rates import Call
-from services.router.settling import LOOKS, Looked
+from services.router.delivery.rates import Call
+from services.router.delivery.settling import LOOKS, Looked
+from services.router.delivery.underway import Underway
 from services.router.store import notices
 from services.router.store.notices import Row
-from services.router.underway import Underway
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from services.router.addressing import AddressBook, Destination
 from services.router.channels.base import Post
+from services.router.delivery.addressing import AddressBook, Destination
 from services.router.domain.decision import NoticeKind
 from services.router.domain.messages import Line, Message
 from services.router.domain.notices import Notice, compose

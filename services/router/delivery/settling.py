@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
 from services.router.channels.base import Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
+from services.router.delivery.undelivered import Undelivered
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.commands import RecordAlert
 from services.router.store import notices, people
 from services.router.store.notices import Row
-from services.router.undelivered import Undelivered
 from shared.db.engine import Database
 from shared.errors import TransientError
 from shared.observability import EVENT_TO_ALERT, NOTICES

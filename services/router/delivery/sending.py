@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.addressing import AddressBook, Destination
 from services.router.channels.base import Channel, NotSent, Outcome, Parked, Reachable, Sent, Unknown, Unreachable
+from services.router.delivery.addressing import AddressBook, Destination
+from services.router.delivery.drafting import Drafts
+from services.router.delivery.rates import Call
+from services.router.delivery.settling import Dropped, Lost, Posted
+from services.router.delivery.underway import Underway
 from services.router.domain.decision import NoticeKind
 from services.router.domain.notices import ROOTS, obsolete
 from services.router.domain.view import CaseView
-from services.router.drafting import Drafts
-from services.router.rates import Call
-from services.router.settling import Dropped, Lost, Posted
 from services.router.store import notices, people
 from services.router.store.notices import Row
 from services.router.store.views import load_views
-from services.router.underway import Underway
 from shared.faults import crash_point
 
 log = structlog.get_logger(__name__)

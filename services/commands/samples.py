@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from services import accounts_file
+from services.commands import accounts_file
+from services.commands.webhook_secrets import new_secret
 from services.ingest.account_record import parse_account
 from services.slack_sandbox.app import SandboxUser
-from services.webhook_secrets import new_secret
 from shared.bus.base import Bus
 from shared.clock import SystemClock
 from shared.errors import CloseloopError, ConfigurationError
@@ -25,7 +25,7 @@ from shared.events.catalog import AccountUpdated, account_updated
 from shared.events.envelope import to_record
 from shared.settings import Settings, SourceSettings
 
-FOLDER = Path(__file__).resolve().parents[1] / "deploy/samples"
+FOLDER = Path(__file__).resolve().parents[2] / "deploy/samples"
 SECRETS = Path("var/sample-secrets.json")
 # Always the same: what was changed since, or happened already, is not undone or done again by the next `make run`.
 _AS_OF = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,10 +8,10 @@ from typing import Any
 
 import structlog
 
-from services.router.breaker import Breaker
 from services.router.channels.base import NotSent, Outcome, Parked, RateLimited, Unknown
-from services.router.rates import Call, Rates
-from services.router.settling import Result, Updated, backoff
+from services.router.delivery.breaker import Breaker
+from services.router.delivery.rates import Call, Rates
+from services.router.delivery.settling import Result, Updated, backoff
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)

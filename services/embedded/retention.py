@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from services.composition import all_topics
+from services.hosting.composition import all_topics
 from shared.bus.base import Bus
 from shared.bus.eventlog import SqliteEventLog
 from shared.errors import ConfigurationError, TransientError

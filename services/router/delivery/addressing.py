@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.router.channels.base import Channel, NotSent, RateLimited, Reachable, Unreachable
+from services.router.delivery.rates import Call, Rates
 from services.router.domain.messages import Line, Person
 from services.router.domain.view import CaseView
-from services.router.rates import Call, Rates
 from services.router.store import people
 from services.router.store.notices import Row
 from shared.clock import Clock

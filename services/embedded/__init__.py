@@ -1,0 +1,1 @@
+"""What embedded mode needs beside the services: its files, backups and retention."""
