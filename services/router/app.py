@@ -12,7 +12,9 @@ from services.router.covering import Covering
 from services.router.deadlines import Sweeper
 from services.router.delivery.mailing import Mailer
 from services.router.directory import Directory
+from services.router.finding import Finder
 from services.router.intake import Intake
+from services.router.raising import Raiser
 from services.router.relay import Relay
 from services.router.sessions import Sessions
 from services.router.slack.service import SlackService, checks
@@ -36,8 +38,10 @@ def build(runtime: Runtime) -> Service:
     policy, clock, bus = runtime.policy, runtime.clock, runtime.bus
     cases = Cases(policy)
     covering = Covering(database, cases, policy, clock, wake)
-    intake = Intake(database, cases, policy, clock, wake)
-    directory = Directory(database, cases, intake, policy, clock, wake)
+    finder = Finder(policy)
+    raiser = Raiser(cases, finder, policy)
+    intake = Intake(database, cases, finder, raiser, clock, wake)
+    directory = Directory(database, cases, finder, raiser, clock, wake)
     responses = ConsumerLoop(bus, INTAKE_GROUP, [FEEDBACK_SCORED.name], intake.handle, clock)
     records = ConsumerLoop(bus, DIRECTORY_GROUP, [ACCOUNTS_UPDATED.name, TICKETS_CHANGED.name], directory.handle, clock)
     slack = SlackService(runtime, cases, news)
@@ -57,7 +61,7 @@ def build(runtime: Runtime) -> Service:
         loops=[
             Loop("intake", responses.run),
             Loop("directory", records.run),
-            Loop("deadlines", Sweeper(database, cases, intake, clock, wake).run),
+            Loop("deadlines", Sweeper(database, cases, raiser, clock, wake).run),
             Loop("covers", covering.run),
             Loop("relay", Relay(database, bus, clock).run),
             Loop("sources heard", heard.run),

@@ -47,7 +47,8 @@ class Applied:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """Something that needs a person: a flagged response, a ticket reopened after its rating, or a call.
-    `started_at` is when the clocks start; `why_no_account` is shown when `account` is None."""
+    `started_at` is when the clocks start; `why_no_account` is shown when `account` is None; `had_case`: the response
+    has opened or joined a case before."""
 
     account: AccountView | None
     why_no_account: str
@@ -57,6 +58,7 @@ class Need:
     words: str
     actor: str = SYSTEM
     response_id: str | None = None
+    had_case: bool = False
     role: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     answer: noise.Answer | None = None
@@ -263,7 +265,7 @@ class Cases:
     async def _open(self, tx: AsyncConnection, need: Need, verdict: Verdict, now: datetime) -> Case | None:
         reach = await self.reach(tx, now)
         choice = owners.owner(need.account, need.why_no_account, self._policy.routing, *reach)
-        before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id else 0
+        before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id and need.had_case else 0
         opening = Opening(
             case_id=ids.case_id(need.response_id or ids.new_id(), need.cause, str(before_it)),
             account_id=need.account.id if need.account else None,

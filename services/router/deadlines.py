@@ -11,7 +11,7 @@ from services.router.cases import Cases, NotFound
 from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.decision import DeadlineKind
-from services.router.intake import Intake
+from services.router.raising import Raiser
 from services.router.store import deadlines
 from services.router.store.deadlines import Deadline
 from shared.clock import Clock
@@ -29,11 +29,11 @@ _AFTER_FAILURE = timedelta(minutes=1)
 
 class Sweeper:
     def __init__(
-        self, database: Database, cases: Cases, intake: Intake, clock: Clock, wake: Callable[[], None]
+        self, database: Database, cases: Cases, raiser: Raiser, clock: Clock, wake: Callable[[], None]
     ) -> None:
         self._database = database
         self._cases = cases
-        self._intake = intake
+        self._raiser = raiser
         self._clock = clock
         self._wake = wake
 
@@ -77,7 +77,7 @@ class Sweeper:
 
     async def _effect(self, tx: AsyncConnection, deadline: Deadline, now: datetime) -> None:
         if deadline.kind is DeadlineKind.GRACE:
-            await self._intake.grace_over(tx, str(deadline.response_id), now)
+            await self._raiser.grace_over(tx, str(deadline.response_id), now)
             return
         command = commands.Fire(
             actor=SYSTEM,

@@ -10,17 +10,16 @@ from services.router.cases import Cases
 from services.router.domain import commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.case import Reply
-from services.router.domain.matching import clues_of, match
 from services.router.domain.view import AccountView
-from services.router.intake import TICKET_ENDED, Intake
+from services.router.finding import Finder
+from services.router.intake import TICKET_ENDED
+from services.router.raising import Raiser
 from services.router.store import cases as rows
 from services.router.store import directory, responses
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.events.catalog import ACCOUNTS_UPDATED, AccountUpdated, TicketChanged
 from shared.events.envelope import Message, decode_data, from_message
-from shared.free_mail import FREE_MAIL
-from shared.policy import Policy
 
 _ACCOUNTS = msgspec.json.Decoder(AccountUpdated)
 _TICKETS = msgspec.json.Decoder(TicketChanged)
@@ -31,17 +30,17 @@ class Directory:
         self,
         database: Database,
         cases: Cases,
-        intake: Intake,
-        policy: Policy,
+        finder: Finder,
+        raiser: Raiser,
         clock: Clock,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._cases = cases
-        self._intake = intake
+        self._finder = finder
+        self._raiser = raiser
         self._clock = clock
         self._wake = wake
-        self._free_mail = FREE_MAIL | frozenset(policy.routing.free_mail_domains)
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Raises PoisonError for what is neither; DatabaseUnavailable when nothing was written."""
@@ -75,8 +74,7 @@ class Directory:
 
     async def _belongs(self, tx: AsyncConnection, case_id: str, account_id: str) -> bool:
         for source, hint, email in await responses.clues_of_case(tx, case_id):
-            clues = clues_of(source, hint, email, self._free_mail)
-            if match(clues, await directory.find(tx, clues)).account_id == account_id:
+            if (await self._finder.account(tx, source, hint, email)).account_id == account_id:
                 return True
         return False
 
@@ -86,7 +84,7 @@ class Directory:
         changed_at = ticket.occurred_at or ticket.received_at
         before = await directory.put_ticket(tx, ticket, changed_at)
         if before in TICKET_ENDED and ticket.ticket_status == "open":
-            await self._intake.ticket_reopened(tx, ticket.source, ticket.ticket_id, ticket.received_at, now)
+            await self._raiser.ticket_reopened(tx, ticket.source, ticket.ticket_id, ticket.received_at, now)
         if ticket.replied_at is not None:
             reply = Reply(min(ticket.replied_at, now), ticket.source, ticket.replied_by)
             await self._take_reply(tx, ticket.ticket_id, reply, now)

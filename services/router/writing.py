@@ -40,10 +40,13 @@ class Writer:
         now: datetime,
     ) -> Case | None:
         """None when the account has an open case already."""
-        blank = replace(decision.case, seq=0, head_hash=GENESIS)
-        if not await rows.add(tx, blank, account_key):
+        sealed, kept = _seal(decision.case, decision.entries, now)
+        case = _headed(decision.case, sealed)
+        if not await rows.add(tx, case, account_key):
             return None
-        return await self.write(tx, blank, replace(decision, case=blank), account, reach, now)
+        await self._append(tx, sealed, kept)
+        await self._follow(tx, case, decision, account, reach, now, held=set())
+        return case
 
     async def write(
         self,
@@ -56,18 +59,40 @@ class Writer:
         account_key: str | None = None,
     ) -> Case:
         """Raises Overtaken when somebody else wrote the case meanwhile."""
-        sealed = await _seal(tx, before, decision.entries, now)
-        after = replace(decision.case, seq=sealed[-1].seq, head_hash=sealed[-1].hash)
+        sealed, kept = _seal(before, decision.entries, now)
+        after = _headed(decision.case, sealed)
         await rows.save(tx, before, after, account_key)
-        await rows.append(tx, sealed)
-        await _apply_deadlines(tx, after, decision, now)
+        await self._append(tx, sealed, kept)
         if after.status is not before.status and after.status not in (Status.OPEN, Status.ACKNOWLEDGED):
             await outbox.withdraw_reminders(tx, after.id)
         if after.version != before.version:
             await outbox.redraw(tx, after.id, after.version)
-        for tell in (effect for effect in decision.effects if isinstance(effect, Tell)):
-            await self._tell(tx, after, tell, account, reach, now)
+        await self._follow(tx, after, decision, account, reach, now)
         return after
+
+    async def _append(self, tx: AsyncConnection, sealed: Sequence[Sealed], kept: Sequence[texts.Text]) -> None:
+        await texts.add(tx, kept)
+        await rows.append(tx, sealed)
+
+    async def _follow(
+        self,
+        tx: AsyncConnection,
+        case: Case,
+        decision: Decision,
+        account: AccountView | None,
+        reach: owners.Reach,
+        now: datetime,
+        held: set[str] | None = None,
+    ) -> None:
+        """Deadlines and notices. `held`: who has a card of the case, where that is known."""
+        for cancel in (effect for effect in decision.effects if isinstance(effect, CancelDeadlines)):
+            await deadlines.cancel(tx, case.id, cancel, now)
+        started = [effect for effect in decision.effects if isinstance(effect, StartDeadline)]
+        await deadlines.start(tx, case.id, started)
+        for tell in (effect for effect in decision.effects if isinstance(effect, Tell)):
+            if held is None:
+                held = await outbox.holders(tx, case.id)
+            held |= await self._tell(tx, case, tell, held, account, reach, now)
 
     async def escalate_past(
         self,
@@ -95,17 +120,19 @@ class Writer:
         tx: AsyncConnection,
         case: Case,
         tell: Tell,
+        held: set[str],
         account: AccountView | None,
         reach: owners.Reach,
         now: datetime,
-    ) -> None:
-        held = await outbox.holders(tx, case.id)
+    ) -> set[str]:
+        """Returns who gets a card by it."""
         told = []
         for choice in self._audience(case, tell, account, reach):
             kind = _fitting(tell.kind, choice.email in held)
             if kind is not None:
                 told.append((kind, choice))
         await self._add(tx, case, tell, told, account, now)
+        return {choice.email for kind, choice in told if kind is NoticeKind.CARD}
 
     async def _add(
         self,
@@ -165,19 +192,19 @@ def _row(
     }
 
 
-async def _seal(tx: AsyncConnection, before: Case, entries: Sequence[Entry], now: datetime) -> list[Sealed]:
+def _seal(before: Case, entries: Sequence[Entry], now: datetime) -> tuple[list[Sealed], list[texts.Text]]:
+    """The entries as they are appended after `before`, and the texts that are kept beside them."""
     sealed: list[Sealed] = []
+    kept: list[texts.Text] = []
     head = before.head_hash or GENESIS
     for number, entry in enumerate(entries, start=before.seq + 1):
-        kept = {name: await texts.write(tx, body, now, case_id=before.id) for name, body in entry.texts.items()}
-        sealed.append(seal(head, before.id, number, now, entry.actor, entry.type, {**entry.data, **kept}))
+        own = {name: texts.text(body, now, case_id=before.id) for name, body in entry.texts.items()}
+        data = {**entry.data, **{name: text.stands_for for name, text in own.items()}}
+        sealed.append(seal(head, before.id, number, now, entry.actor, entry.type, data))
+        kept += own.values()
         head = sealed[-1].hash
-    return sealed
+    return sealed, kept
 
 
-async def _apply_deadlines(tx: AsyncConnection, case: Case, decision: Decision, now: datetime) -> None:
-    for effect in decision.effects:
-        if isinstance(effect, CancelDeadlines):
-            await deadlines.cancel(tx, case.id, effect, now)
-        elif isinstance(effect, StartDeadline):
-            await deadlines.start(tx, case.id, [effect])
+def _headed(case: Case, sealed: Sequence[Sealed]) -> Case:
+    return replace(case, seq=sealed[-1].seq, head_hash=sealed[-1].hash)

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
-
 from shared.bus.base import Topic
 from shared.bus.connect import create_bus
 from shared.clock import SystemClock
@@ -23,7 +21,7 @@ from shared.settings import BusSettings, Settings
 from tests.benchmarks import load
 from tests.benchmarks.bare_ingest import TOPIC
 from tests.benchmarks.figures import Benchmark, Figure, Setting, interleaved, median_ratio
-from tests.support.closeloop import CloseloopProcess
+from tests.support.closeloop import CloseloopProcess, processor_seconds
 from tests.support.processes import CHECKOUT, accepts_tcp, free_port
 from tests.support.signing import sign
 from tests.support.waiting import eventually
@@ -42,9 +40,7 @@ class Server:
     pid: int
 
     def processor_seconds(self) -> float:
-        """What it has used of the processors; unlike rates, hardly changed by what else the machine does."""
-        times = psutil.Process(self.pid).cpu_times()
-        return float(times.user + times.system)
+        return processor_seconds(self.pid)
 
 
 async def run(setting: Setting) -> list[Figure]:

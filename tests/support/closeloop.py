@@ -37,6 +37,12 @@ def closeloop(
     )
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process has used of the processors; unlike rates, hardly changed by what else the machine does."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
 class CloseloopProcess:
     """`up`, `ingest`, `scoring` or `router`, on a free port unless told otherwise."""
 
@@ -114,6 +120,9 @@ class CloseloopProcess:
         """The status of a process that ends by itself, as at a crash point."""
         assert self._process is not None
         return self._process.wait(seconds)
+
+    def processor_seconds(self) -> float:
+        return processor_seconds(self.pid)
 
     def resident_megabytes(self) -> float:
         memory: int = psutil.Process(self.pid).memory_info().rss

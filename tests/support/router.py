@@ -15,9 +15,11 @@ from services.router.deadlines import Sweeper
 from services.router.directory import Directory
 from services.router.domain.commands import Command
 from services.router.domain.view import CaseView, EntryView
+from services.router.finding import Finder
 from services.router.intake import Intake
+from services.router.raising import Raiser
 from services.router.store import views
-from shared.clock import ManualClock
+from shared.clock import Clock, ManualClock
 from shared.db.engine import Database
 from shared.events import catalog
 from shared.events.catalog import AccountUpdated, FeedbackScored, Reason, SurveyResponded, TicketChanged
@@ -43,9 +45,11 @@ class RouterBench:
         self.policy = policy
         self.cases = Cases(policy)
         self.woken = 0
-        self.intake = Intake(database, self.cases, policy, self.clock, self._wake)
-        self.directory = Directory(database, self.cases, self.intake, policy, self.clock, self._wake)
-        self.sweeper = Sweeper(database, self.cases, self.intake, self.clock, self._wake)
+        self.finder = Finder(policy)
+        self.raiser = Raiser(self.cases, self.finder, policy)
+        self.intake = self.intake_at(self.clock)
+        self.directory = Directory(database, self.cases, self.finder, self.raiser, self.clock, self._wake)
+        self.sweeper = Sweeper(database, self.cases, self.raiser, self.clock, self._wake)
         self._absences = False
         self.covering = Covering(database, self.cases, policy, self.clock, self._wake)
 
@@ -55,6 +59,10 @@ class RouterBench:
         async with database.engine.begin() as connection:
             await connection.run_sync(tables.metadata.create_all)
         return cls(database, parse_policy(policy))
+
+    def intake_at(self, clock: Clock) -> Intake:
+        """As another router would have it, whose clock may differ."""
+        return Intake(self.database, self.cases, self.finder, self.raiser, clock, self._wake)
 
     async def close(self) -> None:
         await self.database.close()

@@ -13,12 +13,56 @@ from services.router.domain.case import ENDED, Case, Proof, Severity, Status, To
 from services.router.domain.journal import Sealed
 from services.router.domain.sla import Terms
 from services.router.tables import cases, journal, touch_clocks
-from shared.db import statements
+from shared.db.statements import Upsert, unless_there
 from shared.errors import TransientError
 
 _NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
 _SET_APART = frozenset({"status", "severity", "terms", "clocks"})
 _PLAIN = tuple(item.name for item in fields(Case) if item.name not in _SET_APART)
+
+
+_LOAD = select(cases).where(cases.c.id == bindparam("id"))
+_LOAD_LOCKED = _LOAD.with_for_update()
+_OPEN_CASE = select(cases.c.id).where(cases.c.account_key == bindparam("key"), _NOT_ENDED)
+_ADD = unless_there(cases)
+_SAVE = update(cases).where(cases.c.id == bindparam("of"), cases.c.seq == bindparam("seen_seq"))
+_OF_THESE = select(cases.c.id).where(cases.c.id.in_(bindparam("ids", expanding=True)))
+_OF_THESE_FREE = _OF_THESE.with_for_update(skip_locked=True)
+_HEADS = (
+    select(cases.c.id, cases.c.seq, cases.c.head_hash)
+    .where(cases.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(cases.c.id)
+    .with_for_update()
+)
+_ADVANCE = (
+    update(cases).where(cases.c.id == bindparam("of")).values(seq=bindparam("new_seq"), head_hash=bindparam("new_head"))
+)
+_APPEND = insert(journal)
+_CLOCKS = (
+    select(touch_clocks)
+    .where(touch_clocks.c.case_id.in_(bindparam("cases", expanding=True)))
+    .order_by(touch_clocks.c.started_at, touch_clocks.c.id)
+)
+_WRITE_CLOCK = Upsert(
+    touch_clocks,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: insert.excluded[name] for name in ("touched_at", "touched_seq", "proof", "joined_version")},
+    ),
+)
+_UNRELAYED = (
+    select(journal, cases.c.status, cases.c.severity, cases.c.owner, cases.c.account_id)
+    .join(cases, cases.c.id == journal.c.case_id)
+    .where(journal.c.relayed_at.is_(None))
+    .order_by(journal.c.at, journal.c.case_id, journal.c.seq)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True, of=journal)
+)
+_RELAYED = (
+    update(journal)
+    .where(journal.c.case_id == bindparam("of"), journal.c.seq == bindparam("number"))
+    .values(relayed_at=bindparam("now"))
+)
 
 
 class Overtaken(TransientError):
@@ -27,8 +71,7 @@ class Overtaken(TransientError):
 
 async def load(connection: AsyncConnection, case_id: str, lock: bool = True) -> Case | None:
     """The case with its clocks; locked until the transaction ends (PostgreSQL)."""
-    statement = select(cases).where(cases.c.id == case_id)
-    row = (await connection.execute(statement.with_for_update() if lock else statement)).mappings().first()
+    row = (await connection.execute(_LOAD_LOCKED if lock else _LOAD, {"id": case_id})).mappings().first()
     if row is None:
         return None
     clocks = await clocks_of(connection, [case_id])
@@ -36,8 +79,7 @@ async def load(connection: AsyncConnection, case_id: str, lock: bool = True) -> 
 
 
 async def open_case_of(connection: AsyncConnection, account_key: str) -> str | None:
-    statement = select(cases.c.id).where(cases.c.account_key == account_key, _NOT_ENDED)
-    return (await connection.execute(statement)).scalar_one_or_none()
+    return (await connection.execute(_OPEN_CASE, {"key": account_key})).scalar_one_or_none()
 
 
 async def open_case_beside(connection: AsyncConnection, case_id: str) -> str | None:
@@ -65,8 +107,7 @@ async def cases_opened_for(connection: AsyncConnection, response_id: str) -> int
 
 async def add(connection: AsyncConnection, case: Case, account_key: str) -> bool:
     """False when the account has an open case already (another router was first): reload and join."""
-    statement = statements.insert(connection, cases).values(account_key=account_key, **_values(case))
-    result = await connection.execute(statement.on_conflict_do_nothing())
+    result = await connection.execute(_ADD.on(connection), {"account_key": account_key, **_values(case)})
     if result.rowcount:
         await _write_clocks(connection, case)
     return bool(result.rowcount)
@@ -77,8 +118,8 @@ async def save(connection: AsyncConnection, before: Case, case: Case, account_ke
     values = _values(case)
     if account_key is not None:
         values["account_key"] = account_key
-    statement = update(cases).where(cases.c.id == case.id, cases.c.seq == before.seq).values(**values)
-    if (await connection.execute(statement)).rowcount != 1:
+    saved = await connection.execute(_SAVE, {"of": case.id, "seen_seq": before.seq, **values})
+    if saved.rowcount != 1:
         raise Overtaken(f"case {case.id} was changed at the same moment")
     if case.clocks != before.clocks:
         await _write_clocks(connection, case)
@@ -90,18 +131,17 @@ async def hold(connection: AsyncConnection, case_ids: Iterable[str]) -> set[str]
     wanted = set(case_ids)
     if not wanted:
         return set()
-    chosen = select(cases.c.id).where(cases.c.id.in_(sorted(wanted)))
-    locked = set((await connection.execute(chosen.with_for_update(skip_locked=True))).scalars())
+    chosen = {"ids": sorted(wanted)}
+    locked = set((await connection.execute(_OF_THESE_FREE, chosen)).scalars())
     if locked == wanted:
         return locked
-    there = set((await connection.execute(chosen)).scalars())
+    there = set((await connection.execute(_OF_THESE, chosen)).scalars())
     return locked | (wanted - there)
 
 
 async def heads(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Where the journals of these cases end (seq and hash); locked until the transaction ends (PostgreSQL)."""
-    statement = select(cases.c.id, cases.c.seq, cases.c.head_hash).where(cases.c.id.in_(list(case_ids)))
-    found = await connection.execute(statement.order_by(cases.c.id).with_for_update())
+    found = await connection.execute(_HEADS, {"ids": list(case_ids)})
     return {row.id: (row.seq, row.head_hash) for row in found}
 
 
@@ -111,10 +151,8 @@ async def advance(connection: AsyncConnection, entries: Sequence[Sealed]) -> Non
         return
     await append(connection, entries)
     last = {entry.case_id: entry for entry in entries}
-    statement = update(cases).where(cases.c.id == bindparam("of"))
-    statement = statement.values(seq=bindparam("new_seq"), head_hash=bindparam("new_head"))
     await connection.execute(
-        statement, [{"of": entry.case_id, "new_seq": entry.seq, "new_head": entry.hash} for entry in last.values()]
+        _ADVANCE, [{"of": entry.case_id, "new_seq": entry.seq, "new_head": entry.hash} for entry in last.values()]
     )
 
 
@@ -123,7 +161,7 @@ async def append(connection: AsyncConnection, entries: Sequence[Sealed]) -> None
         {name: getattr(entry, name) for name in ("case_id", "seq", "at", "actor", "type", "data", "prev_hash", "hash")}
         for entry in entries
     ]
-    await connection.execute(insert(journal), rows)
+    await connection.execute(_APPEND, rows)
 
 
 async def move_clocks(connection: AsyncConnection, from_case: str, into: str) -> None:
@@ -132,13 +170,8 @@ async def move_clocks(connection: AsyncConnection, from_case: str, into: str) ->
 
 
 async def clocks_of(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[TouchClock, ...]]:
-    statement = (
-        select(touch_clocks)
-        .where(touch_clocks.c.case_id.in_(case_ids))
-        .order_by(touch_clocks.c.started_at, touch_clocks.c.id)
-    )
     found: dict[str, tuple[TouchClock, ...]] = {}
-    for row in (await connection.execute(statement)).mappings():
+    for row in (await connection.execute(_CLOCKS, {"cases": case_ids})).mappings():
         clock = TouchClock(
             row["id"],
             row["cause"],
@@ -177,11 +210,6 @@ def _values(case: Case) -> dict[str, Any]:
 async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
     if not case.clocks:
         return
-    statement = statements.insert(connection, touch_clocks)
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"],
-        set_={name: statement.excluded[name] for name in ("touched_at", "touched_seq", "proof", "joined_version")},
-    )
     rows = [
         {
             "id": clock.id,
@@ -198,7 +226,7 @@ async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
         }
         for clock in case.clocks
     ]
-    await connection.execute(statement, rows)
+    await connection.execute(_WRITE_CLOCK.on(connection), rows)
 
 
 def _from_terms(terms: Terms) -> dict[str, Any]:
@@ -231,18 +259,8 @@ def _to_terms(stored: dict[str, Any]) -> Terms:
 
 async def unrelayed(connection: AsyncConnection, limit: int) -> list[RowMapping]:
     """Journal entries not yet published, each with its case as it is now; locked against other relays."""
-    statement = (
-        select(journal, cases.c.status, cases.c.severity, cases.c.owner, cases.c.account_id)
-        .join(cases, cases.c.id == journal.c.case_id)
-        .where(journal.c.relayed_at.is_(None))
-        .order_by(journal.c.at, journal.c.case_id, journal.c.seq)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=journal)
-    )
-    return list((await connection.execute(statement)).mappings())
+    return list((await connection.execute(_UNRELAYED, {"most": limit})).mappings())
 
 
 async def mark_relayed(connection: AsyncConnection, keys: Sequence[tuple[str, int]], now: datetime) -> None:
-    statement = update(journal).values(relayed_at=now)
-    for case_id, seq in keys:
-        await connection.execute(statement.where(journal.c.case_id == case_id, journal.c.seq == seq))
+    await connection.execute(_RELAYED, [{"of": case_id, "number": seq, "now": now} for case_id, seq in keys])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, false, or_, select, update
+from sqlalchemy import Select, bindparam, false, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,13 @@ from services.router.tables import accounts, cases, covers
 
 _COVER = [covers.c[name] for name in Cover.__slots__]
 _NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
+
+
+_HOLDING = select(*_COVER).where(
+    covers.c.starts_at <= bindparam("at"),
+    or_(covers.c.ends_at.is_(None), covers.c.ends_at > bindparam("at")),
+    or_(covers.c.ended_at.is_(None), covers.c.ended_at > bindparam("at")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +65,7 @@ async def end(tx: AsyncConnection, cover_id: str, by: str, now: datetime) -> Non
 
 async def holding(connection: AsyncConnection, at: datetime) -> list[Cover]:
     """The covers of that instant; what was ended early counts until then."""
-    statement = select(*_COVER).where(
-        covers.c.starts_at <= at,
-        or_(covers.c.ends_at.is_(None), covers.c.ends_at > at),
-        or_(covers.c.ended_at.is_(None), covers.c.ended_at > at),
-    )
-    return [Cover(**row) for row in (await connection.execute(statement)).mappings()]
+    return [Cover(*row) for row in await connection.execute(_HOLDING, {"at": at})]
 
 
 async def listed(

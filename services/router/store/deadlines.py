@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.decision import CancelDeadlines, DeadlineKind, StartDeadline
@@ -23,6 +23,23 @@ class Deadline:
     response_id: str | None
 
 
+_START = insert(deadlines)
+_CANCEL = update(deadlines).where(
+    deadlines.c.case_id == bindparam("case"),
+    deadlines.c.done_at.is_(None),
+    deadlines.c.kind.in_(bindparam("kinds", expanding=True)),
+)
+_CANCEL_OF_CLOCKS = _CANCEL.where(deadlines.c.clock_id.in_(bindparam("clocks", expanding=True)))
+_NEXT = (
+    select(deadlines)
+    .where(deadlines.c.done_at.is_(None), deadlines.c.due_at <= bindparam("now"))
+    .order_by(deadlines.c.due_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_CHANGE = update(deadlines).where(deadlines.c.id == bindparam("of"))
+
+
 async def start(connection: AsyncConnection, case_id: str, started: Sequence[StartDeadline]) -> None:
     rows = [
         {
@@ -36,24 +53,26 @@ async def start(connection: AsyncConnection, case_id: str, started: Sequence[Sta
         for item in started
     ]
     if rows:
-        await connection.execute(insert(deadlines), rows)
+        await connection.execute(_START, rows)
 
 
 async def hold(connection: AsyncConnection, response_id: str, until: datetime) -> None:
     """The grace of a response: it is flagged when this falls due, unless revised before."""
     row = {"id": ids.new_id(), "response_id": response_id, "kind": DeadlineKind.GRACE.value, "due_at": until}
-    await connection.execute(insert(deadlines).values(**row))
+    await connection.execute(_START, row)
 
 
 async def cancel(connection: AsyncConnection, case_id: str, what: CancelDeadlines, now: datetime) -> None:
-    statement = update(deadlines).where(
-        deadlines.c.case_id == case_id,
-        deadlines.c.done_at.is_(None),
-        deadlines.c.kind.in_([kind.value for kind in what.kinds]),
-    )
-    if what.clock_ids is not None:
-        statement = statement.where(deadlines.c.clock_id.in_(sorted(what.clock_ids)))
-    await connection.execute(statement.values(done_at=now, outcome="cancelled"))
+    asked = {
+        "case": case_id,
+        "kinds": sorted(kind.value for kind in what.kinds),
+        "done_at": now,
+        "outcome": "cancelled",
+    }
+    if what.clock_ids is None:
+        await connection.execute(_CANCEL, asked)
+    else:
+        await connection.execute(_CANCEL_OF_CLOCKS, {**asked, "clocks": sorted(what.clock_ids)})
 
 
 async def move(connection: AsyncConnection, from_case: str, into: str) -> None:
@@ -64,17 +83,10 @@ async def move(connection: AsyncConnection, from_case: str, into: str) -> None:
 
 async def claim_one(connection: AsyncConnection, now: datetime) -> Deadline | None:
     """The next due row, marked fired in this transaction; rows other routers hold are passed over."""
-    found = (
-        select(deadlines)
-        .where(deadlines.c.done_at.is_(None), deadlines.c.due_at <= now)
-        .order_by(deadlines.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    row = (await connection.execute(found)).mappings().first()
+    row = (await connection.execute(_NEXT, {"now": now})).mappings().first()
     if row is None:
         return None
-    await connection.execute(update(deadlines).where(deadlines.c.id == row["id"]).values(done_at=now, outcome="fired"))
+    await connection.execute(_CHANGE, {"of": row["id"], "done_at": now, "outcome": "fired"})
     return Deadline(
         row["id"],
         DeadlineKind(row["kind"]),
@@ -88,4 +100,4 @@ async def claim_one(connection: AsyncConnection, now: datetime) -> Deadline | No
 
 async def postpone(connection: AsyncConnection, deadline_id: str, until: datetime) -> None:
     """Try this row again then; the promise itself stands in touch_clocks and is not moved."""
-    await connection.execute(update(deadlines).where(deadlines.c.id == deadline_id).values(due_at=until))
+    await connection.execute(_CHANGE, {"of": deadline_id, "due_at": until})

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,10 +12,45 @@ from services.router.domain.case import Reply
 from services.router.domain.matching import Clues, Found
 from services.router.domain.view import AccountView
 from services.router.tables import account_aliases, account_domains, accounts, contacts, responses, tickets
-from shared.db import statements
+from shared.db.statements import Upsert
 from shared.events.catalog import AccountUpdated, TicketChanged
 
 _ALIVE = accounts.c.deleted.is_(False)
+_PUT_ACCOUNT = Upsert(
+    accounts,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={column.name: insert.excluded[column.name] for column in accounts.c if column.name != "id"},
+        where=insert.excluded.changed_at >= accounts.c.changed_at,
+    ),
+)
+_TICKET = select(tickets).where(tickets.c.source == bindparam("source"), tickets.c.ticket_id == bindparam("ticket"))
+_TICKET_LOCKED = _TICKET.with_for_update()
+_ADD_TICKET = insert(tickets)
+_CHANGE_TICKET = update(tickets).where(
+    tickets.c.source == bindparam("of_source"), tickets.c.ticket_id == bindparam("of_ticket")
+)
+_VIEWS = select(*(accounts.c[name] for name in AccountView.__slots__)).where(
+    accounts.c.id.in_(bindparam("ids", expanding=True)), _ALIVE
+)
+_ROLES = select(contacts.c.account_id, contacts.c.email, contacts.c.role).where(
+    contacts.c.account_id.in_(bindparam("ids", expanding=True)),
+    contacts.c.email.in_(bindparam("emails", expanding=True)),
+)
+
+
+def _claims_of(key: Any, account_id: Any) -> Select[Any]:
+    return select(key, account_id).where(key.in_(bindparam("keys", expanding=True)))
+
+
+_BY_OWN_ID = _claims_of(accounts.c.id, accounts.c.id).where(_ALIVE)
+_BY_EMAIL = _claims_of(contacts.c.email, contacts.c.account_id)
+_BY_DOMAIN = _claims_of(account_domains.c.domain, account_domains.c.account_id)
+_BY_VENDOR_ID = (
+    _claims_of(account_aliases.c.vendor_id, account_aliases.c.account_id)
+    .add_columns(account_aliases.c.source)
+    .where(account_aliases.c.source.in_(bindparam("sources", expanding=True)))
+)
 
 
 async def put_account(connection: AsyncConnection, account: AccountUpdated) -> bool:
@@ -33,9 +68,7 @@ async def put_account(connection: AsyncConnection, account: AccountUpdated) -> b
         "deleted": account.deleted,
         "changed_at": account.changed_at,
     }
-    statement = statements.insert(connection, accounts).values(id=account.id, **values)
-    newer = statement.excluded.changed_at >= accounts.c.changed_at
-    result = await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values, where=newer))
+    result = await connection.execute(_PUT_ACCOUNT.on(connection), {"id": account.id, **values})
     if not result.rowcount:
         return False
     await _replace_clues(connection, account)
@@ -58,12 +91,13 @@ async def _replace_clues(connection: AsyncConnection, account: AccountUpdated) -
 async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed_at: datetime) -> str | None:
     """Store the ticket unless a newer state is here. Returns the status it had before, None for a new ticket or one
     that was not changed. Fields the vendor left out keep what was known."""
-    key = (tickets.c.source == ticket.source) & (tickets.c.ticket_id == ticket.ticket_id)
-    before = (await connection.execute(select(tickets).where(key).with_for_update())).mappings().first()
+    key = {"of_source": ticket.source, "of_ticket": ticket.ticket_id}
+    named = {"source": ticket.source, "ticket": ticket.ticket_id}
+    before = (await connection.execute(_TICKET_LOCKED, named)).mappings().first()
     reply = _newer_reply(before, ticket)
     if before is not None and reply and (ticket.ticket_status is None or before["changed_at"] > changed_at):
         # A reply alone says nothing of the status: it must not make an old one look new.
-        await connection.execute(update(tickets).where(key).values(**reply))
+        await connection.execute(_CHANGE_TICKET, {**key, **reply})
         return None
     if before is not None and before["changed_at"] > changed_at:
         return None
@@ -78,9 +112,9 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
     values = {name: value for name, value in told.items() if value is not None}
     values |= {"changed_at": changed_at, "account_hint": ticket.account_hint, **reply}
     if before is not None:
-        await connection.execute(update(tickets).where(key).values(**values))
+        await connection.execute(_CHANGE_TICKET, {**key, **values})
         return before["status"]
-    await connection.execute(insert(tickets).values(source=ticket.source, ticket_id=ticket.ticket_id, **values))
+    await connection.execute(_ADD_TICKET, {"source": ticket.source, "ticket_id": ticket.ticket_id, **values})
     return None
 
 
@@ -109,42 +143,33 @@ async def last_reply(connection: AsyncConnection, case_id: str) -> Reply | None:
 async def ticket_of(connection: AsyncConnection, source: str, ticket_id: str | None) -> RowMapping | None:
     if ticket_id is None:
         return None
-    statement = select(tickets).where(tickets.c.source == source, tickets.c.ticket_id == ticket_id)
-    return (await connection.execute(statement)).mappings().first()
+    return (await connection.execute(_TICKET, {"source": source, "ticket": ticket_id})).mappings().first()
 
 
 async def find(connection: AsyncConnection, clues: Clues) -> Found:
-    """The accounts that claim each clue. At most four small indexed queries."""
-    return Found(
-        own_ids=await _claims(
-            connection, clues.own_ids, select(accounts.c.id, accounts.c.id).where(_ALIVE), accounts.c.id
-        ),
-        vendor_ids=await _claims(
-            connection,
-            clues.vendor_ids,
-            select(account_aliases.c.vendor_id, account_aliases.c.account_id).where(
-                account_aliases.c.source == clues.source
-            ),
-            account_aliases.c.vendor_id,
-        ),
-        emails=await _claims(
-            connection, clues.emails, select(contacts.c.email, contacts.c.account_id), contacts.c.email
-        ),
-        domains=await _claims(
-            connection,
-            clues.domains,
-            select(account_domains.c.domain, account_domains.c.account_id),
-            account_domains.c.domain,
-        ),
-    )
+    """The accounts that claim each clue."""
+    return (await find_each(connection, [clues]))[0]
+
+
+async def find_each(connection: AsyncConnection, many: Sequence[Clues]) -> list[Found]:
+    """The accounts that claim each clue. At most four small indexed queries, however many ask."""
+    own_ids = _grouped(await _claims(connection, _BY_OWN_ID, (clues.own_ids for clues in many)))
+    emails = _grouped(await _claims(connection, _BY_EMAIL, (clues.emails for clues in many)))
+    domains = _grouped(await _claims(connection, _BY_DOMAIN, (clues.domains for clues in many)))
+    sources = sorted({clues.source for clues in many})
+    aliases = await _claims(connection, _BY_VENDOR_ID, (clues.vendor_ids for clues in many), sources=sources)
+    vendor_ids = {
+        source: _grouped((vendor_id, account_id) for vendor_id, account_id, of in aliases if of == source)
+        for source in sources
+    }
+    return [Found(own_ids, vendor_ids[clues.source], emails, domains) for clues in many]
 
 
 async def _claims(
-    connection: AsyncConnection, keys: Sequence[str], statement: Select[Any], column: Any
-) -> dict[str, list[str]]:
-    if not keys:
-        return {}
-    return _grouped(await connection.execute(statement.where(column.in_(keys))))
+    connection: AsyncConnection, statement: Select[Any], keys: Iterable[Iterable[str]], **more: Any
+) -> Sequence[Any]:
+    wanted = sorted({key for some in keys for key in some})
+    return (await connection.execute(statement, {"keys": wanted, **more})).all() if wanted else ()
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[str]]:
@@ -161,19 +186,25 @@ async def account_view(connection: AsyncConnection, account_id: str | None) -> A
 
 
 async def account_views(connection: AsyncConnection, account_ids: Sequence[str]) -> dict[str, AccountView]:
-    statement = select(accounts).where(accounts.c.id.in_(account_ids), _ALIVE)
-    names = AccountView.__slots__
-    return {
-        row["id"]: AccountView(**{name: row[name] for name in names})
-        for row in (await connection.execute(statement)).mappings()
-    }
+    if not account_ids:
+        return {}
+    return {row.id: AccountView(*row) for row in await connection.execute(_VIEWS, {"ids": account_ids})}
 
 
 async def contact_role(connection: AsyncConnection, account_id: str | None, email: str | None) -> str | None:
     if account_id is None or email is None:
         return None
-    statement = select(contacts.c.role).where(contacts.c.account_id == account_id, contacts.c.email == email)
-    return (await connection.execute(statement)).scalar_one_or_none()
+    return (await contact_roles(connection, [(account_id, email)])).get((account_id, email))
+
+
+async def contact_roles(
+    connection: AsyncConnection, contacts_of: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """By account and e-mail."""
+    if not contacts_of:
+        return {}
+    asked = {"ids": sorted({of for of, _ in contacts_of}), "emails": sorted({email for _, email in contacts_of})}
+    return {(row.account_id, row.email): row.role for row in await connection.execute(_ROLES, asked)}
 
 
 async def disputed_domains(connection: AsyncConnection) -> dict[str, list[str]]:

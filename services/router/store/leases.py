@@ -2,22 +2,26 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, update
+from sqlalchemy import bindparam, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import leases
-from shared.db import statements
+from shared.db.statements import unless_there
+
+_RENEW = update(leases).where(
+    leases.c.name == bindparam("lease"),
+    or_(leases.c.holder == bindparam("who"), leases.c.until <= bindparam("now")),
+)
+_TAKE = unless_there(leases)
 
 
 async def hold(tx: AsyncConnection, name: str, holder: str, now: datetime, span: timedelta) -> bool:
     """Take or renew the lease until `now` + `span`; False when somebody else holds it."""
     until = now + span
-    free = or_(leases.c.holder == holder, leases.c.until <= now)
-    taken = await tx.execute(update(leases).where(leases.c.name == name, free).values(holder=holder, until=until))
-    if taken.rowcount:
+    mine = {"holder": holder, "until": until}
+    if (await tx.execute(_RENEW, {"lease": name, "who": holder, "now": now, **mine})).rowcount:
         return True
-    statement = statements.insert(tx, leases).values(name=name, holder=holder, until=until)
-    return bool((await tx.execute(statement.on_conflict_do_nothing())).rowcount)
+    return bool((await tx.execute(_TAKE.on(tx), {"name": name, **mine})).rowcount)
 
 
 async def release(tx: AsyncConnection, name: str, holder: str, now: datetime) -> None:

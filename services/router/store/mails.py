@@ -9,9 +9,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import mails
-from shared.db import statements
+from shared.db.statements import unless_there
 
 PENDING, SENT, FAILED, UNSET, DROPPED = "pending", "sent", "failed", "unset", "dropped"
+_ADD = unless_there(mails)
 _WAITING = text("mails.state IN ('pending', 'unset')")
 
 
@@ -34,8 +35,7 @@ async def add(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> int:
     """How many are new: of one notice everybody is told once, however often it is parked."""
     added = 0
     for row in rows:
-        result = await tx.execute(statements.insert(tx, mails).values(**row).on_conflict_do_nothing())
-        added += result.rowcount
+        added += (await tx.execute(_ADD.on(tx), row)).rowcount
     return added
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import Select, and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import notices
@@ -53,6 +53,38 @@ _TURN = (notices.c.priority, notices.c.created_at, notices.c.seq, notices.c.id)
 _COLUMNS = [notices.c[name] for name in Row.__slots__]
 
 
+_WAITS = select(*_COLUMNS).where(
+    _WAITING,
+    notices.c.state == "pending",
+    or_(notices.c.not_before.is_(None), notices.c.not_before <= bindparam("now")),
+)
+_WAITS_TURN = _WAITS.order_by(*_TURN).limit(bindparam("most"))
+_WAITS_TURN_OF_OTHERS = _WAITS.where(notices.c.recipient.not_in(bindparam("passed", expanding=True)))
+_WAITS_TURN_OF_OTHERS = _WAITS_TURN_OF_OTHERS.order_by(*_TURN).limit(bindparam("most"))
+_UNSETTLED = select(*_COLUMNS).where(_WAITING, notices.c.state.in_(["sending", "uncertain"]))
+_STALE_CARDS = select(*_COLUMNS).where(_STALE).limit(bindparam("most"))
+_CARDS_OF = (
+    select(*_COLUMNS)
+    .where(notices.c.case_id.in_(bindparam("cases", expanding=True)), notices.c.kind == "card")
+    .order_by(notices.c.created_at.desc())
+)
+_STILL = (
+    select(notices.c.id)
+    .where(notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.state == bindparam("state"))
+    .order_by(notices.c.id)
+    .with_for_update()
+)
+_NOT_YET = (
+    select(notices.c.id)
+    .where(notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.state != bindparam("state"))
+    .order_by(notices.c.id)
+    .with_for_update()
+)
+_PUBLISHED = update(notices).where(
+    notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.published_rev < bindparam("rev")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """A notice that is on display."""
@@ -66,30 +98,26 @@ class Arrived:
 
 async def waiting(connection: AsyncConnection, now: datetime, limit: int, without: Collection[str]) -> list[Row]:
     """Notices to send now, in order, but for those of the recipients in `without`."""
-    statement = select(*_COLUMNS).where(
-        _WAITING, notices.c.state == "pending", or_(notices.c.not_before.is_(None), notices.c.not_before <= now)
-    )
     if without:
-        statement = statement.where(notices.c.recipient.not_in(list(without)))
-    return await _rows(connection, statement.order_by(*_TURN).limit(limit))
+        return await _rows(connection, _WAITS_TURN_OF_OTHERS, now=now, most=limit, passed=list(without))
+    return await _rows(connection, _WAITS_TURN, now=now, most=limit)
 
 
 async def unsettled(connection: AsyncConnection) -> list[Row]:
     """Notices of which it is not known whether they arrived."""
-    return await _rows(connection, select(*_COLUMNS).where(_WAITING, notices.c.state.in_(["sending", "uncertain"])))
+    return await _rows(connection, _UNSETTLED)
 
 
 async def stale_cards(connection: AsyncConnection, limit: int) -> list[Row]:
     """Cards on display that do not show the newest state of their case."""
-    return await _rows(connection, select(*_COLUMNS).where(_STALE).limit(limit))
+    return await _rows(connection, _STALE_CARDS, most=limit)
 
 
 async def cards_of(connection: AsyncConnection, case_ids: Collection[str]) -> list[Row]:
     """All cards of these cases, newest first."""
     if not case_ids:
         return []
-    statement = select(*_COLUMNS).where(notices.c.case_id.in_(list(case_ids)), notices.c.kind == "card")
-    return await _rows(connection, statement.order_by(notices.c.created_at.desc()))
+    return await _rows(connection, _CARDS_OF, cases=list(case_ids))
 
 
 async def find(connection: AsyncConnection, notice_id: str) -> Row | None:
@@ -111,7 +139,7 @@ async def claim(
     tx: AsyncConnection, places: Mapping[str, str], threads: Mapping[str, str | None], now: datetime
 ) -> set[str]:
     """Write down that a call for each of these is about to be made, and where to; returns those that still waited."""
-    waiting = await _in_state(tx, places, notices.c.state == "pending")
+    waiting = await _locked(tx, _STILL, places, "pending")
     if waiting:
         rows = [{"of": key, "place": places[key], "thread": threads[key], "now": now} for key in sorted(waiting)]
         await tx.execute(_CLAIM, rows)
@@ -122,7 +150,7 @@ async def arrive(tx: AsyncConnection, arrived: Sequence[Arrived]) -> set[str]:
     """These are on display; returns those that were not known to be."""
     if not arrived:
         return set()
-    new = await _in_state(tx, [item.id for item in arrived], notices.c.state != "sent")
+    new = await _locked(tx, _NOT_YET, [item.id for item in arrived], "sent")
     rows = [
         {"of": item.id, "place": item.place, "at_ts": item.ts, "rev": item.rev, "at": item.at}
         for item in arrived
@@ -165,8 +193,7 @@ async def unpark(tx: AsyncConnection, notice_ids: Collection[str]) -> None:
 
 async def published(tx: AsyncConnection, notice_ids: Iterable[str], rev: int) -> None:
     """Cards show this revision; never backwards."""
-    statement = update(notices).where(notices.c.id.in_(list(notice_ids)), notices.c.published_rev < rev)
-    await tx.execute(statement.values(published_rev=rev))
+    await tx.execute(_PUBLISHED, {"ids": list(notice_ids), "rev": rev, "published_rev": rev})
 
 
 async def display_again(tx: AsyncConnection, notice_ids: Iterable[str]) -> None:
@@ -239,10 +266,9 @@ _ARRIVE = (
 )
 
 
-async def _in_state(tx: AsyncConnection, notice_ids: Iterable[str], condition: ColumnElement[bool]) -> set[str]:
+async def _locked(tx: AsyncConnection, statement: Select[Any], notice_ids: Iterable[str], state: str) -> set[str]:
     """Those of them for which it holds; locked until the transaction ends (PostgreSQL)."""
-    statement = select(notices.c.id).where(notices.c.id.in_(list(notice_ids)), condition)
-    return set((await tx.execute(statement.order_by(notices.c.id).with_for_update())).scalars())
+    return set((await tx.execute(statement, {"ids": list(notice_ids), "state": state})).scalars())
 
 
 async def _change(tx: AsyncConnection, notice_id: str, before: Sequence[str], **values: Any) -> None:
@@ -251,5 +277,5 @@ async def _change(tx: AsyncConnection, notice_id: str, before: Sequence[str], **
     )
 
 
-async def _rows(connection: AsyncConnection, statement: Any) -> list[Row]:
-    return [Row(**row) for row in (await connection.execute(statement)).mappings()]
+async def _rows(connection: AsyncConnection, statement: Any, **values: Any) -> list[Row]:
+    return [Row(*row) for row in await connection.execute(statement, values)]

@@ -4,33 +4,34 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import notices
-from shared.db import statements
+from shared.db.statements import unless_there
+
+_ADD = unless_there(notices)
+_HOLDERS = select(notices.c.recipient).where(
+    notices.c.case_id == bindparam("case"), notices.c.kind == "card", notices.c.state != "dead"
+)
+_REDRAW = update(notices).where(notices.c.case_id == bindparam("case"), notices.c.kind == "card")
 
 
 async def add(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """A notice of the same kind and cause to the same person is there once (uq_notices_once)."""
-    for row in rows:
-        await connection.execute(statements.insert(connection, notices).values(**row).on_conflict_do_nothing())
+    if rows:
+        await connection.execute(_ADD.on(connection), rows)
 
 
 async def holders(connection: AsyncConnection, case_id: str) -> set[str]:
     """Who has, or is about to get, a card of this case."""
-    statement = select(notices.c.recipient).where(
-        notices.c.case_id == case_id, notices.c.kind == "card", notices.c.state != "dead"
-    )
-    return set((await connection.execute(statement)).scalars())
+    return set((await connection.execute(_HOLDERS, {"case": case_id})).scalars())
 
 
 async def redraw(connection: AsyncConnection, case_id: str, version: int) -> None:
     """Every card of the case shall show this version."""
-    await connection.execute(
-        update(notices).where(notices.c.case_id == case_id, notices.c.kind == "card").values(desired_rev=version)
-    )
+    await connection.execute(_REDRAW, {"case": case_id, "desired_rev": version})
 
 
 async def load(connection: AsyncConnection, notice_id: str) -> RowMapping | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import people
-from shared.db import statements
+from shared.db.statements import Upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,27 @@ class Person:
     away_until: datetime | None = None
 
 
+_REMEMBER = Upsert(
+    people,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["email"],
+        set_={name: insert.excluded[name] for name in Person.__slots__ if name != "email"},
+    ),
+)
+_FIND = select(*(people.c[name] for name in Person.__slots__)).where(
+    people.c.email.in_(bindparam("emails", expanding=True))
+)
+_UNREACHABLE = select(people.c.email, people.c.unreachable).where(
+    people.c.unreachable.is_not(None), people.c.checked_at >= bindparam("since")
+)
+
+
 async def remember(connection: AsyncConnection, person: Person) -> None:
-    values = {name: getattr(person, name) for name in Person.__slots__}
-    statement = statements.insert(connection, people).values(**values)
-    changed = {name: value for name, value in values.items() if name != "email"}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["email"], set_=changed))
+    await connection.execute(_REMEMBER.on(connection), {name: getattr(person, name) for name in Person.__slots__})
 
 
 async def find(connection: AsyncConnection, emails: Sequence[str]) -> dict[str, Person]:
-    statement = select(people).where(people.c.email.in_(list(emails)))
-    return {row["email"]: Person(**row) for row in (await connection.execute(statement)).mappings()}
+    return {row.email: Person(*row) for row in await connection.execute(_FIND, {"emails": list(emails)})}
 
 
 async def slack_ids(connection: AsyncConnection, emails: Sequence[str]) -> dict[str, str]:
@@ -48,7 +59,4 @@ async def email_of(connection: AsyncConnection, slack_id: str) -> str | None:
 
 async def unreachable(connection: AsyncConnection, since: datetime) -> dict[str, str]:
     """Everybody known to be unreachable, looked at no earlier than `since`: e-mail -> why."""
-    statement = select(people.c.email, people.c.unreachable).where(
-        people.c.unreachable.is_not(None), people.c.checked_at >= since
-    )
-    return {row.email: row.unreachable for row in await connection.execute(statement)}
+    return {row.email: row.unreachable for row in await connection.execute(_UNREACHABLE, {"since": since})}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +33,35 @@ class Known:
     revision: int
 
 
+_KNOWN = [responses.c[name] for name in Known.__slots__]
+_ANSWER = [responses.c[name] for name in ("id", "requester_email", "source", "ticket_id", "flagged_at")]
+_HANDLED = select(deliveries.c.id).where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+_HANDLE = insert(deliveries)
+_LOAD = select(*_KNOWN).where(responses.c.id == bindparam("id")).with_for_update()
+_EXISTING = select(responses.c.id).where(responses.c.id.in_(bindparam("ids", expanding=True)))
+_ADD = insert(responses)
+_REVISE = update(responses).where(responses.c.id == bindparam("of"))
+_EARLIER_LOW = select(func.count()).where(
+    responses.c.account_id == bindparam("account"),
+    responses.c.flagged_at >= bindparam("since"),
+    responses.c.id != bindparam("but"),
+)
+_OF_TICKET = (
+    select(*_KNOWN)
+    .where(responses.c.source == bindparam("source"), responses.c.ticket_id == bindparam("ticket"))
+    .order_by(responses.c.occurred_at)
+)
+_OF_CASE = (
+    select(*_ANSWER)
+    .where(
+        responses.c.case_id == bindparam("case"),
+        responses.c.flagged_at.between(bindparam("since"), bindparam("until")),
+    )
+    .order_by(responses.c.flagged_at, responses.c.id)
+)
+_WHOLE = select(responses).where(responses.c.id == bindparam("id"))
+
+
 def response_id(source: str, record_id: str) -> str:
     return ids.derive("response", source, record_id)
 
@@ -40,26 +69,28 @@ def response_id(source: str, record_id: str) -> str:
 async def unseen(connection: AsyncConnection, event_ids: Sequence[str], now: datetime) -> set[str]:
     """Mark these events as handled, in this transaction; returns those that were not before (G2). Two routers that
     take the same event at the same moment collide on the key; the one that lost finds it handled when it retries."""
-    known = select(deliveries.c.id).where(deliveries.c.id.in_(list(event_ids)))
-    fresh = set(event_ids) - set((await connection.execute(known)).scalars())
+    handled = await connection.execute(_HANDLED, {"ids": list(event_ids)})
+    fresh = set(event_ids) - set(handled.scalars())
     if fresh:
-        await connection.execute(insert(deliveries), [{"id": id_, "seen_at": now} for id_ in sorted(fresh)])
+        await connection.execute(_HANDLE, [{"id": id_, "seen_at": now} for id_ in sorted(fresh)])
     return fresh
 
 
 async def load(connection: AsyncConnection, id_: str) -> Known | None:
-    names = Known.__slots__
-    statement = select(*(responses.c[name] for name in names)).where(responses.c.id == id_).with_for_update()
-    row = (await connection.execute(statement)).mappings().first()
-    return None if row is None else Known(**row)
+    row = (await connection.execute(_LOAD, {"id": id_})).first()
+    return None if row is None else Known(*row)
+
+
+async def existing(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    return set((await connection.execute(_EXISTING, {"ids": ids})).scalars())
 
 
 async def add(connection: AsyncConnection, row: dict[str, Any]) -> None:
-    await connection.execute(insert(responses).values(**row))
+    await connection.execute(_ADD, row)
 
 
 async def revise(connection: AsyncConnection, id_: str, changes: dict[str, Any]) -> None:
-    await connection.execute(update(responses).where(responses.c.id == id_).values(**changes))
+    await connection.execute(_REVISE, {"of": id_, **changes})
 
 
 async def link(connection: AsyncConnection, id_: str, case_id: str, flagged_at: datetime) -> None:
@@ -70,37 +101,25 @@ async def earlier_low(connection: AsyncConnection, account_id: str | None, since
     """The account's flagged responses since then, `but` this one."""
     if account_id is None:
         return 0
-    statement = select(func.count()).where(
-        responses.c.account_id == account_id, responses.c.flagged_at >= since, responses.c.id != (but or "")
-    )
-    return (await connection.execute(statement)).scalar_one()
+    asked = {"account": account_id, "since": since, "but": but or ""}
+    return (await connection.execute(_EARLIER_LOW, asked)).scalar_one()
 
 
 async def of_ticket(connection: AsyncConnection, source: str, ticket_id: str) -> list[Known]:
-    names = Known.__slots__
-    statement = (
-        select(*(responses.c[name] for name in names))
-        .where(responses.c.source == source, responses.c.ticket_id == ticket_id)
-        .order_by(responses.c.occurred_at)
-    )
-    return [Known(**row) for row in (await connection.execute(statement)).mappings()]
+    rows = await connection.execute(_OF_TICKET, {"source": source, "ticket": ticket_id})
+    return [Known(*row) for row in rows]
 
 
 async def answers_of_case(connection: AsyncConnection, case_id: str, since: datetime, until: datetime) -> list[Answer]:
     """The case's flagged answers that came between these, in the order they came."""
-    names = ("id", "requester_email", "source", "ticket_id", "flagged_at")
-    statement = (
-        select(*(responses.c[name] for name in names))
-        .where(responses.c.case_id == case_id, responses.c.flagged_at.between(since, until))
-        .order_by(responses.c.flagged_at, responses.c.id)
-    )
-    return [Answer(*row) for row in await connection.execute(statement)]
+    rows = await connection.execute(_OF_CASE, {"case": case_id, "since": since, "until": until})
+    return [Answer(*row) for row in rows]
 
 
 async def earlier_of_person(connection: AsyncConnection, response_id: str, since: datetime) -> dict[str, set[str]]:
     """Case -> responses, of what the same person answered and a case was opened for: by account and e-mail, and on the
     same ticket. This response is among them once it has a case."""
-    own = (await connection.execute(select(responses).where(responses.c.id == response_id))).mappings().one()
+    own = await row_of(connection, response_id)
     if not own["requester_email"]:
         return {own["case_id"]: {response_id}} if own["case_id"] else {}
     same = (responses.c.source == own["source"]) & (responses.c.ticket_id == own["ticket_id"])
@@ -132,4 +151,4 @@ async def give_to_case(connection: AsyncConnection, from_case: str, into: str) -
 
 
 async def row_of(connection: AsyncConnection, id_: str) -> RowMapping:
-    return (await connection.execute(select(responses).where(responses.c.id == id_))).mappings().one()
+    return (await connection.execute(_WHOLE, {"id": id_})).mappings().one()

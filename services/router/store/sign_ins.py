@@ -6,13 +6,14 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import leases
-from shared.db import statements
+from shared.db.statements import unless_there
 
 _PREFIX = "sign-in:"
+_CLAIM = unless_there(leases)
 
 
 async def claim(connection: AsyncConnection, nonce: str, until: datetime, now: datetime) -> bool:
     """False when the code was used before. What has expired by `now` is forgotten: its signature no longer counts."""
     await connection.execute(delete(leases).where(leases.c.name.startswith(_PREFIX), leases.c.until < now))
-    statement = statements.insert(connection, leases).values(name=_PREFIX + nonce, holder="used", until=until)
-    return bool((await connection.execute(statement.on_conflict_do_nothing())).rowcount)
+    used = {"name": _PREFIX + nonce, "holder": "used", "until": until}
+    return bool((await connection.execute(_CLAIM.on(connection), used)).rowcount)

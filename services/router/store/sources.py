@@ -11,10 +11,12 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import source_minutes, sources
-from shared.db import statements
+from shared.db.statements import unless_there
 from shared.events.catalog import SourceHeard
 
 _REASONS = ("ignored", "rejected", "api")
+
+_BEGIN_MINUTE = unless_there(source_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ async def _locked(tx: AsyncConnection, source: str, minute: datetime) -> RowMapp
         "hour": minute - timedelta(minutes=minute.minute),
         "reasons": {},
     }
-    await tx.execute(statements.insert(tx, source_minutes).values(**blank).on_conflict_do_nothing())
+    await tx.execute(_BEGIN_MINUTE.on(tx), blank)
     statement = (
         select(source_minutes)
         .where(source_minutes.c.source == source, source_minutes.c.minute == minute)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,13 +34,55 @@ _AS_STORED = (
 ).split()
 
 
+_THESE: BindParameter[Any] = bindparam("cases", expanding=True)
+_CASES = select(cases).where(cases.c.id.in_(_THESE))
+_RESPONSES = (
+    select(
+        *(responses.c[name] for name in ("case_id", "comment_id", "reasons", *_AS_STORED)),
+        text_rows.c.body.label("comment"),
+        contacts.c.role.label("requester_role"),
+        tickets.c.status.label("ticket_status"),
+        tickets.c.subject.label("ticket_subject"),
+        tickets.c.url.label("known_url"),
+    )
+    .outerjoin(text_rows, text_rows.c.id == responses.c.comment_id)
+    .outerjoin(
+        contacts,
+        and_(contacts.c.account_id == responses.c.account_id, contacts.c.email == responses.c.requester_email),
+    )
+    .outerjoin(tickets, and_(tickets.c.source == responses.c.source, tickets.c.ticket_id == responses.c.ticket_id))
+    .where(responses.c.case_id.in_(_THESE))
+    .order_by(responses.c.received_at.desc(), responses.c.id)
+)
+_FLAGGED = select(responses.c.account_id, responses.c.case_id, responses.c.flagged_at).where(
+    responses.c.account_id.in_(bindparam("accounts", expanding=True)),
+    responses.c.flagged_at >= bindparam("since"),
+    responses.c.flagged_at < bindparam("until"),
+)
+
+
+def _newest_entries(condition: ColumnElement[bool]) -> Select[Any]:
+    """Of each case the last journal entry for which it holds."""
+    newest = (
+        select(journal.c.case_id, func.max(journal.c.seq).label("seq"))
+        .where(journal.c.case_id.in_(_THESE), condition)
+        .group_by(journal.c.case_id)
+        .subquery()
+    )
+    same = and_(journal.c.case_id == newest.c.case_id, journal.c.seq == newest.c.seq)
+    return select(journal).join(newest, same)
+
+
+_LAST_ENTRIES = _newest_entries(journal.c.type.not_in(_UNREMARKABLE))
+_LAST_TOUCHES = _newest_entries(journal.c.type == "touched")
+
+
 async def load_view(connection: AsyncConnection, case_id: str) -> CaseView | None:
     return (await load_views(connection, [case_id])).get(case_id)
 
 
 async def load_views(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, CaseView]:
-    statement = select(cases).where(cases.c.id.in_(list(case_ids)))
-    return await _views(connection, list((await connection.execute(statement)).mappings()))
+    return await _views(connection, list((await connection.execute(_CASES, {"cases": list(case_ids)})).mappings()))
 
 
 async def list_cases(
@@ -88,14 +130,15 @@ async def _views(connection: AsyncConnection, found: Sequence[RowMapping]) -> di
     accounts = await directory.account_views(connection, account_ids)
     answers = await _responses(connection, ids)
     owners = await people.find(connection, sorted({case.owner for case in loaded.values() if not case.ended}))
-    touches, last = await _touches(connection, ids), await _last_entries(connection, ids)
+    touches = await _entries_of(connection, _LAST_TOUCHES, ids)
+    last = await _entries_of(connection, _LAST_ENTRIES, ids)
     earlier = await _earlier_low(connection, loaded.values())
     return {
         case_id: CaseView(
             case=case,
             account=accounts.get(case.account_id or ""),
             responses=answers.get(case_id, ()),
-            touch=_proven(touches.get(case_id), case),
+            touch=_touch(touches.get(case_id), case),
             earlier_low=earlier.get(case_id, 0),
             last_entry=last.get(case_id),
             owner_away=_away(owners.get(case.owner)),
@@ -111,26 +154,8 @@ def _away(person: people.Person | None) -> AwayView | None:
 
 
 async def _responses(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, tuple[ResponseView, ...]]:
-    statement = (
-        select(
-            responses,
-            text_rows.c.body.label("comment"),
-            contacts.c.role.label("requester_role"),
-            tickets.c.status.label("ticket_status"),
-            tickets.c.subject.label("ticket_subject"),
-            tickets.c.url.label("known_url"),
-        )
-        .outerjoin(text_rows, text_rows.c.id == responses.c.comment_id)
-        .outerjoin(
-            contacts,
-            and_(contacts.c.account_id == responses.c.account_id, contacts.c.email == responses.c.requester_email),
-        )
-        .outerjoin(tickets, and_(tickets.c.source == responses.c.source, tickets.c.ticket_id == responses.c.ticket_id))
-        .where(responses.c.case_id.in_(case_ids))
-        .order_by(responses.c.received_at.desc(), responses.c.id)
-    )
     grouped: dict[str, tuple[ResponseView, ...]] = {}
-    for row in (await connection.execute(statement)).mappings():
+    for row in (await connection.execute(_RESPONSES, {"cases": case_ids})).mappings():
         grouped[row["case_id"]] = (*grouped.get(row["case_id"], ()), _response(row))
     return grouped
 
@@ -153,12 +178,12 @@ async def _earlier_low(connection: AsyncConnection, found: Collection[Case]) -> 
     known = [case for case in found if case.account_id is not None]
     if not known:
         return {}
-    statement = select(responses.c.account_id, responses.c.case_id, responses.c.flagged_at).where(
-        responses.c.account_id.in_({case.account_id for case in known}),
-        responses.c.flagged_at >= min(case.opened_at for case in known) - _EARLIER,
-        responses.c.flagged_at < max(case.opened_at for case in known),
-    )
-    flagged = (await connection.execute(statement)).all()
+    asked = {
+        "accounts": sorted({case.account_id for case in known if case.account_id}),
+        "since": min(case.opened_at for case in known) - _EARLIER,
+        "until": max(case.opened_at for case in known),
+    }
+    flagged = (await connection.execute(_FLAGGED, asked)).all()
     return {
         case.id: sum(
             row.account_id == case.account_id
@@ -170,33 +195,11 @@ async def _earlier_low(connection: AsyncConnection, found: Collection[Case]) -> 
     }
 
 
-async def _last_entries(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, EntryView]:
-    newest = (
-        select(journal.c.case_id, func.max(journal.c.seq).label("seq"))
-        .where(journal.c.case_id.in_(case_ids), journal.c.type.not_in(_UNREMARKABLE))
-        .group_by(journal.c.case_id)
-        .subquery()
-    )
-    return await _entries_at(connection, newest)
-
-
-async def _touches(connection: AsyncConnection, case_ids: Sequence[str]) -> dict[str, TouchView]:
-    newest = (
-        select(journal.c.case_id, func.max(journal.c.seq).label("seq"))
-        .where(journal.c.case_id.in_(case_ids), journal.c.type == "touched")
-        .group_by(journal.c.case_id)
-        .subquery()
-    )
-    return {case_id: _touch(entry) for case_id, entry in (await _entries_at(connection, newest)).items()}
-
-
-def _proven(touch: TouchView | None, case: Case) -> TouchView | None:
-    return replace(touch, proof=case.proof.value) if touch is not None and case.proof is not None else touch
-
-
-def _touch(entry: EntryView) -> TouchView:
+def _touch(entry: EntryView | None, case: Case) -> TouchView | None:
+    if entry is None:
+        return None
     data = entry.data
-    return TouchView(
+    touch = TouchView(
         at=datetime.fromisoformat(data["touched_at"]),
         by=entry.actor,
         channel=data["channel"],
@@ -204,11 +207,13 @@ def _touch(entry: EntryView) -> TouchView:
         next_step=data.get("next_step"),
         next_step_due=date.fromisoformat(data["next_step_due"]),
     )
+    return touch if case.proof is None else replace(touch, proof=case.proof.value)
 
 
-async def _entries_at(connection: AsyncConnection, places: Any) -> dict[str, EntryView]:
-    statement = select(journal).join(places, and_(journal.c.case_id == places.c.case_id, journal.c.seq == places.c.seq))
-    found = list((await connection.execute(statement)).mappings())
+async def _entries_of(
+    connection: AsyncConnection, statement: Select[Any], case_ids: Sequence[str]
+) -> dict[str, EntryView]:
+    found = list((await connection.execute(statement, {"cases": case_ids})).mappings())
     entries = await _entries(connection, found)
     return {row["case_id"]: entry for row, entry in zip(found, entries, strict=True)}
 

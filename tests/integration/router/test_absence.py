@@ -9,7 +9,6 @@ import pytest
 from services.router.cases import InvalidCommand, NotFound
 from services.router.domain import commands
 from services.router.domain.case import Case, Status
-from services.router.intake import Intake
 from services.router.store import people
 from services.router.store.people import Person
 from shared.clock import ManualClock
@@ -263,7 +262,7 @@ async def test_a_case_that_slipped_in_while_the_absence_started_is_found_a_momen
     slow = ManualClock(router.clock.now() + HOUR - timedelta(milliseconds=1))
     message = router.answer(2)
     await router.passes(HOUR)
-    await Intake(router.database, router.cases, router.policy, slow, lambda: None).handle([message])
+    await router.intake_at(slow).handle([message])
     case_id = (await router.all_cases())[0].case.id
     assert (await case_of(router, case_id)).owner == ANA
     await router.passes(2 * MINUTE)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import heartbeats
-from shared.db import statements
+from shared.db.statements import Upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,17 @@ class Heartbeat:
     count: int
 
 
+_BEAT = Upsert(
+    heartbeats,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"at": insert.excluded.at, "note": insert.excluded.note, "count": heartbeats.c.count + 1},
+    ),
+)
+
+
 async def beat(connection: AsyncConnection, name: str, at: datetime, note: str | None = None) -> None:
-    values = {"at": at, "note": note}
-    statement = statements.insert(connection, heartbeats).values(name=name, count=1, **values)
-    changed = {**values, "count": heartbeats.c.count + 1}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
+    await connection.execute(_BEAT.on(connection), {"name": name, "at": at, "note": note, "count": 1})
 
 
 async def last(connection: AsyncConnection, name: str) -> Heartbeat | None:
