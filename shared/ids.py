@@ -10,8 +10,14 @@ _SEPARATOR = "\x1f"
 
 
 def derive(*parts: str) -> str:
-    """A UUID (text) that is the same for the same parts; parts cannot run into one another."""
-    return str(uuid.uuid5(_NAMESPACE, _SEPARATOR.join(parts)))
+    """A UUID of version 5 (text): the same for the same parts; parts cannot run into one another."""
+    # The UUID as text without the object, which costs three times the hash.
+    name = _SEPARATOR.join(parts).encode()
+    digest = bytearray(hashlib.sha1(_NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50  # version 5 and the RFC's variant: RFC 9562, 5.5
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_id() -> str:

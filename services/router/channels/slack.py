@@ -1,7 +1,6 @@
 """Slack as a channel: finds people and their DMs, posts, updates, and looks for a post whose answer was lost."""
 
 import time
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from services.router.slack import blocks
 from services.router.slack.client import SlackClient, data_of
 from services.router.slack.errors import classify, code_of
 from services.router.slack.members import Home, away_hint, unfit
+from shared import ids
 
 log = structlog.get_logger(__name__)
 
@@ -224,4 +224,4 @@ def _marker(message: dict[str, Any]) -> str | None:
 
 def _client_msg_id(post: Post) -> str:
     """The same for every attempt at one notice; not documented by Slack, never relied upon."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"closeloop:{post.notice_id}:{'again' if post.again else 'first'}"))
+    return ids.derive("client_msg_id", post.notice_id, "again" if post.again else "first")

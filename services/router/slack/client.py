@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from services.router.slack.members import Home
 from shared.errors import ConfigurationError
+from shared.events.envelope import encode_json
 from shared.settings import SlackSettings
 
 _CONNECTIONS = 64
@@ -64,6 +65,7 @@ class SlackClient:
             timeout=aiohttp.ClientTimeout(total=limit),
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
+            json_serialize=lambda body: encode_json(body).decode(),
         )
         client = AsyncWebClient(
             token=self.settings.bot_token.get_secret_value(),

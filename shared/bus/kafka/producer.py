@@ -1,10 +1,11 @@
 """Publishing to Kafka: idempotent, acknowledged by all replicas, and never waiting for ever."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -15,9 +16,11 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.bus.base import Partition
 from shared.bus.kafka.connection import answering, unavailable
+from shared.bus.kafka.lane import Lane
 from shared.bus.kafka.murmur2 import partition_of
 from shared.bus.limits import check_size
 from shared.clock import Clock
@@ -26,11 +29,10 @@ from shared.events.envelope import Record
 
 log = structlog.get_logger(__name__)
 
-# Measured: a few records are cheapest one by one, since aiokafka gathers by itself what waits while a request is under
-# way; many are cheapest as batches built here, which need no future for each record.
-_FEW = 8
 _STOP_SECONDS = 5.0
 _ASK_AGAIN_SECONDS = 1.0
+_COUNT_AGAIN_SECONDS = 1.0
+"""An administrator may have added partitions."""
 # After any other error aiokafka's producer can send no more, or its sequence of numbers is broken.
 _NOT_THE_PRODUCERS_FAULT = (
     KafkaTimeoutError,
@@ -54,8 +56,8 @@ class Producer:
         self._closing: set[asyncio.Task[None]] = set()
         self._silent: dict[Partition, float] = {}
         self._counts: dict[str, int] = {}
-        self._waiting: dict[asyncio.Future[object], float] = {}
-        self._watching: asyncio.Task[None] | None = None
+        self._counted_at = 0.0
+        self._lanes: dict[Partition, Lane] = {}
 
     @property
     def kafka(self) -> AIOKafkaProducer:
@@ -65,94 +67,82 @@ class Producer:
 
     async def start(self) -> None:
         self._kafka = await self._connected()
-        self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watching
+        """What is under way may still arrive; what waits behind it is refused."""
         if self._kafka is not None:
             await _close(self._kafka)
-        await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._closing, *(lane.stop() for lane in self._lanes.values()))
         self._kafka = None
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Return when all are acknowledged. Raises BusUnavailable when `patience` is over."""
         if self._broken:
             await self._replace()
-        places: list[tuple[int, Record]] = []
+        by_partition = await self._by_partition(records)
+        if self._silent:
+            self._refuse_silent(by_partition)
+        sent = [self._lane(place).put(some) for place, some in by_partition.items()]
+        try:
+            await _all(sent)
+        except TimeoutError as error:
+            self._silent |= dict.fromkeys(by_partition, asyncio.get_running_loop().time())
+            raise unavailable(error) from error
+        except (KafkaError, OSError) as error:
+            raise unavailable(error) from error
+        if self._silent:
+            for place in by_partition:
+                self._silent.pop(place, None)
+
+    async def _by_partition(self, records: Sequence[Record]) -> dict[Partition, list[Record]]:
+        now = asyncio.get_running_loop().time()
+        if now - self._counted_at > _COUNT_AGAIN_SECONDS:
+            self._counts.clear()
+            self._counted_at = now
+        found: dict[Partition, list[Record]] = {}
         for record in records:
             check_size(record)
             count = self._counts.get(record.topic) or await self._count(record.topic)
-            places.append((partition_of(record.key, count), record))
-        if self._silent:
-            self._refuse_silent(places)
+            found.setdefault(Partition(record.topic, partition_of(record.key, count)), []).append(record)
+        return found
+
+    def _lane(self, place: Partition) -> Lane:
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = Lane(partial(self._send, place))
+        return lane
+
+    async def _send(self, place: Partition, records: Sequence[Record]) -> None:
+        kafka = self.kafka
         try:
-            await (self._send_few(places) if len(places) <= _FEW else self._send_many(places))
-        except TimeoutError as error:
-            self._silent |= dict.fromkeys(_partitions(places), asyncio.get_running_loop().time())
-            raise unavailable(error) from error
+            async with asyncio.timeout(self._patience):
+                await _all(
+                    [
+                        await kafka.send_batch(batch, place.topic, partition=place.number)
+                        for batch in self._batches(kafka, records)
+                    ]
+                )
         except (KafkaError, OSError) as error:
-            self._broken = self._broken or not isinstance(error, _NOT_THE_PRODUCERS_FAULT)
-            raise unavailable(error) from error
-        if self._silent:
-            for partition in _partitions(places):
-                self._silent.pop(partition, None)
+            # TimeoutError is an OSError, and a broker's silence no fault of the producer.
+            if kafka is self._kafka and not isinstance(error, (TimeoutError, *_NOT_THE_PRODUCERS_FAULT)):
+                self._broken = True
+            raise
 
-    async def _send_few(self, places: Sequence[tuple[int, Record]]) -> None:
-        send, at_ms = self.kafka.send, int(self._clock.now().timestamp() * 1000)
-        sent = [
-            await send(record.topic, record.value, record.key, number, at_ms, list(record.headers))
-            for number, record in places
-        ]
-        deadline = asyncio.get_running_loop().time() + self._patience
-        for arrival in sent:
-            self._waiting[arrival] = deadline
-        try:
-            if len(sent) == 1:
-                await sent[0]
-            else:
-                await _all(sent)
-        finally:
-            for arrival in sent:
-                del self._waiting[arrival]
-
-    async def _send_many(self, places: Sequence[tuple[int, Record]]) -> None:
+    def _batches(self, kafka: AIOKafkaProducer, records: Sequence[Record]) -> Iterable[BatchBuilder]:
+        """Mostly one; many headers can make it two."""
         at_ms = int(self._clock.now().timestamp() * 1000)
-        by_partition: defaultdict[Partition, list[Record]] = defaultdict(list)
-        for number, record in places:
-            by_partition[Partition(record.topic, number)].append(record)
-        async with asyncio.timeout(self._patience):
-            await _all([asyncio.ensure_future(self._send_in_turn(p, r, at_ms)) for p, r in by_partition.items()])
-
-    async def _send_in_turn(self, partition: Partition, records: Sequence[Record], at_ms: int) -> None:
-        batch = self.kafka.create_batch()
-        sent: list[asyncio.Future[object]] = []
+        batch = kafka.create_batch()
         for record in records:
             fields = {"key": record.key, "value": record.value, "timestamp": at_ms, "headers": list(record.headers)}
             if batch.append(**fields) is None:
-                sent.append(await self.kafka.send_batch(batch, partition.topic, partition=partition.number))
-                batch = self.kafka.create_batch()
+                yield batch
+                batch = kafka.create_batch()
                 batch.append(**fields)  # the first one always fits
-        sent.append(await self.kafka.send_batch(batch, partition.topic, partition=partition.number))
-        await _all(sent)
+        yield batch
 
-    async def _watch(self) -> None:
-        # One timer for all that wait: a timer for each record costs as much as sending it.
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self._patience / 10)
-            self._counts.clear()  # an administrator may have added partitions
-            for arrival, deadline in list(self._waiting.items()):
-                if deadline > loop.time():
-                    break
-                if not arrival.done():
-                    arrival.set_exception(TimeoutError())
-
-    def _refuse_silent(self, places: Sequence[tuple[int, Record]]) -> None:
+    def _refuse_silent(self, places: Iterable[Partition]) -> None:
         now = asyncio.get_running_loop().time()
-        asked = [partition for partition in _partitions(places) if partition in self._silent]
+        asked = [partition for partition in places if partition in self._silent]
         for partition in asked:
             if now - self._silent[partition] < _ASK_AGAIN_SECONDS:
                 raise BusUnavailable(f"Kafka has not answered for {partition.topic}")
@@ -193,12 +183,11 @@ class Producer:
         return kafka
 
 
-def _partitions(places: Sequence[tuple[int, Record]]) -> set[Partition]:
-    return {Partition(record.topic, number) for number, record in places}
-
-
-async def _all(sent: Sequence["asyncio.Future[object]"]) -> None:
+async def _all(sent: Sequence["asyncio.Future[Any]"]) -> None:
     """Return when all have arrived; raise the first error when all have ended, so that none goes unseen."""
+    if len(sent) == 1:
+        await sent[0]
+        return
     for end in await asyncio.gather(*sent, return_exceptions=True):
         if isinstance(end, BaseException):
             raise end

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
+from shared.bus.kafka.murmur2 import partition_of
 from shared.bus.kafka.producer import Producer
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable
@@ -23,10 +24,22 @@ from shared.events.envelope import Record
 from tests.support.waiting import until
 
 PATIENCE = timedelta(milliseconds=100)
+KEYS = [b"key-%d" % number for number in range(100)]
+
+
+class Batch:
+    """aiokafka's BatchBuilder, as far as it is asked."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+
+    def append(self, *, value: bytes, **_: Any) -> object:
+        self.values.append(value)
+        return object()
 
 
 class Connection:
-    """An AIOKafkaProducer of one topic: `answers` say how the first records end, all others are stored."""
+    """An AIOKafkaProducer of one topic: `answers` say how the first batches end, all others are stored."""
 
     def __init__(self, *answers: Exception, cannot_start: bool = False) -> None:
         self._answers = list(answers)
@@ -36,6 +49,7 @@ class Connection:
         self.speaks.set()
         self.stored: list[bytes] = []
         self.closed = False
+        self.batches = 0
         self.client = SimpleNamespace(cluster=SimpleNamespace(partitions_for_topic=lambda topic: {0, 1}))
 
     async def start(self) -> None:
@@ -46,16 +60,20 @@ class Connection:
         await asyncio.gather(*self._deliveries, return_exceptions=True)
         self.closed = True
 
-    async def send(self, topic: str, value: bytes, *rest: Any) -> "asyncio.Future[object]":
+    def create_batch(self) -> "Batch":
+        return Batch()
+
+    async def send_batch(self, batch: "Batch", topic: str, *, partition: int) -> "asyncio.Future[object]":
+        self.batches += 1
         arrival: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._deliveries.append(asyncio.create_task(self._deliver(value, arrival)))
+        self._deliveries.append(asyncio.create_task(self._deliver(batch.values, arrival)))
         return arrival
 
-    async def _deliver(self, value: bytes, arrival: "asyncio.Future[object]") -> None:
+    async def _deliver(self, values: list[bytes], arrival: "asyncio.Future[object]") -> None:
         await self.speaks.wait()
         answer = self._answers.pop(0) if self._answers else None
         if answer is None:
-            self.stored.append(value)
+            self.stored += values
         if arrival.done():
             return
         if answer is None:
@@ -120,9 +138,36 @@ async def test_a_connection_that_cannot_be_made_is_tried_again_with_the_next_rec
 async def test_one_refused_record_of_several_refuses_the_publish(start: Any) -> None:
     connection = Connection(TimeoutError())
     producer = await start(connection)
+    one, other = (next(key for key in KEYS if partition_of(key, 2) == number) for number in (0, 1))
     with pytest.raises(BusUnavailable):
-        await publish(producer, b"1", b"2", b"3")
-    assert connection.stored == [b"2", b"3"]
+        await producer.publish([Record("topic", one, b"1"), Record("topic", other, b"2")])
+    assert connection.stored == [b"2"]
+
+
+async def test_what_comes_while_a_batch_is_under_way_goes_as_one_batch_in_order(start: Any) -> None:
+    connection = Connection()
+    connection.speaks.clear()
+    producer = await start(connection)
+    first = asyncio.create_task(publish(producer, b"0"))
+    await until(lambda: connection.batches == 1)
+    others = [asyncio.create_task(publish(producer, b"%d" % number)) for number in range(1, 20)]
+    await asyncio.sleep(0)
+    connection.speaks.set()
+    await asyncio.gather(first, *others)
+    assert connection.stored == [b"%d" % number for number in range(20)]
+    assert connection.batches == 2
+
+
+async def test_when_a_batch_is_refused_nobody_waits_longer_behind_it(start: Any) -> None:
+    connection = Connection()
+    connection.speaks.clear()
+    producer = await start(connection)
+    started = asyncio.get_running_loop().time()
+    sent = [asyncio.create_task(publish(producer, b"%d" % number)) for number in range(20)]
+    ends = await asyncio.gather(*sent, return_exceptions=True)
+    assert {type(end) for end in ends} == {BusUnavailable}
+    assert asyncio.get_running_loop().time() - started < 2 * PATIENCE.total_seconds()
+    connection.speaks.set()
 
 
 async def test_a_silent_broker_is_given_up_then_refused_at_once_and_trusted_again_when_it_answers(start: Any) -> None:

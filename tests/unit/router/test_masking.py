@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.domain import masking
 from services.router.domain.masking import mask, masked
 from tests.support.case_views import entry, response, touch, view
 
@@ -132,3 +133,10 @@ def _with_check_digit(digits: str) -> str:
         for value in (int(digit) * (2 - number % 2) for number, digit in enumerate(reversed(digits)))
     )
     return f"{digits}{-total % 10}"
+
+
+@given(st.one_of(st.from_regex(masking._NAMED), st.from_regex(masking._KEYS), st.from_regex(masking._DIGITS)))
+def test_nothing_slips_past_the_quick_look(text: str) -> None:
+    """Texts without any sign of a secret are not searched: whatever the patterns would find must have a sign."""
+    searched = masking._NAMED.sub(masking._named, masking._KEYS.sub(masking.KEY, text))
+    assert mask(text) == masking._without_cards(masking._without_ibans(searched))
