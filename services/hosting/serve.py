@@ -24,8 +24,8 @@ SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while another waits. SQLite's answers come from threads: with Python's own
 5 ms each statement could wait so long for the event loop to pause."""
 GC_ALLOCATIONS = 20_000
-"""New objects after which cycles are looked for, 700 in Python's own: a batch makes thousands, nearly all of which go by
-themselves."""
+"""New objects after which cycles are looked for, 700 in Python's own: a batch makes thousands, nearly all of which go
+by themselves."""
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -14,7 +14,6 @@ from services.router.domain.view import AccountView
 from services.router.finding import Finder
 from services.router.intake import TICKET_ENDED
 from services.router.raising import Raiser
-from services.router.store import cases as rows
 from services.router.store import directory, responses
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -68,15 +67,11 @@ class Directory:
         await self._cases.follow_directory(tx, view, now)
 
     async def _adopt_orphans(self, tx: AsyncConnection, account: AccountView, now: datetime) -> None:
-        for case_id in await rows.open_orphans(tx):
-            if await self._belongs(tx, case_id, account.id):
-                await self._cases.adopt(tx, case_id, account, now)
-
-    async def _belongs(self, tx: AsyncConnection, case_id: str, account_id: str) -> bool:
-        for source, hint, email in await responses.clues_of_case(tx, case_id):
-            if (await self._finder.account(tx, source, hint, email)).account_id == account_id:
-                return True
-        return False
+        orphans = await responses.of_orphans(tx)
+        found = await self._finder.accounts(tx, [sender for _, sender in orphans])
+        theirs = [of for (of, _), match in zip(orphans, found, strict=True) if match.account_id == account.id]
+        for case_id in dict.fromkeys(theirs):
+            await self._cases.adopt(tx, case_id, account, now)
 
     async def _take_ticket(self, tx: AsyncConnection, ticket: TicketChanged, now: datetime) -> None:
         if ticket.ticket_id is None:

@@ -11,6 +11,9 @@ from shared.events.catalog import SurveyResponded
 from shared.free_mail import FREE_MAIL
 from shared.policy import Policy
 
+Sender = tuple[str, Mapping[str, Any], str | None]
+"""What is said of who answered: source, account_hint and e-mail."""
+
 
 class Finder:
     def __init__(self, policy: Policy) -> None:
@@ -19,14 +22,17 @@ class Finder:
     def clues(self, source: str, hint: Mapping[str, Any], email: str | None) -> Clues:
         return clues_of(source, hint, email, self._free_mail)
 
+    async def accounts(self, tx: AsyncConnection, senders: Sequence[Sender]) -> list[Match]:
+        """One for each, in a few queries for all."""
+        many = [self.clues(*sender) for sender in senders]
+        return [match(*both) for both in zip(many, await directory.find_each(tx, many), strict=True)]
+
     async def account(self, tx: AsyncConnection, source: str, hint: Mapping[str, Any], email: str | None) -> Match:
-        clues = self.clues(source, hint, email)
-        return match(clues, await directory.find(tx, clues))
+        return (await self.accounts(tx, [(source, hint, email)]))[0]
 
     async def accounts_of(self, tx: AsyncConnection, answers: Sequence[SurveyResponded]) -> list[Match]:
-        """One for each, in a few queries for all."""
-        many = [self.clues(answer.source, answer.account_hint, answer.requester_email) for answer in answers]
-        matches = [match(*both) for both in zip(many, await directory.find_each(tx, many), strict=True)]
+        senders = [(answer.source, answer.account_hint, answer.requester_email) for answer in answers]
+        matches = await self.accounts(tx, senders)
         return [
             found if found.account_id else await self._by_ticket(tx, answer) or found
             for answer, found in zip(answers, matches, strict=True)

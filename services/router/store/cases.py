@@ -16,14 +16,14 @@ from services.router.tables import cases, journal, touch_clocks
 from shared.db.statements import Upsert, unless_there
 from shared.errors import TransientError
 
-_NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
+NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
 _SET_APART = frozenset({"status", "severity", "terms", "clocks"})
 _PLAIN = tuple(item.name for item in fields(Case) if item.name not in _SET_APART)
 
 
 _LOAD = select(cases).where(cases.c.id == bindparam("id"))
 _LOAD_LOCKED = _LOAD.with_for_update()
-_OPEN_CASE = select(cases.c.id).where(cases.c.account_key == bindparam("key"), _NOT_ENDED)
+_OPEN_CASE = select(cases.c.id).where(cases.c.account_key == bindparam("key"), NOT_ENDED)
 _ADD = unless_there(cases)
 _SAVE = update(cases).where(cases.c.id == bindparam("of"), cases.c.seq == bindparam("seen_seq"))
 _OF_THESE = select(cases.c.id).where(cases.c.id.in_(bindparam("ids", expanding=True)))
@@ -85,17 +85,17 @@ async def open_case_of(connection: AsyncConnection, account_key: str) -> str | N
 async def open_case_beside(connection: AsyncConnection, case_id: str) -> str | None:
     """The other case that is open for the same account, or for the same unknown company."""
     same = select(cases.c.account_key).where(cases.c.id == case_id).scalar_subquery()
-    statement = select(cases.c.id).where(cases.c.account_key == same, _NOT_ENDED, cases.c.id != case_id)
+    statement = select(cases.c.id).where(cases.c.account_key == same, NOT_ENDED, cases.c.id != case_id)
     return (await connection.execute(statement)).scalar_one_or_none()
 
 
 async def open_cases_of_account(connection: AsyncConnection, account_id: str) -> list[str]:
-    statement = select(cases.c.id).where(cases.c.account_id == account_id, _NOT_ENDED)
+    statement = select(cases.c.id).where(cases.c.account_id == account_id, NOT_ENDED)
     return list((await connection.execute(statement)).scalars())
 
 
 async def open_orphans(connection: AsyncConnection) -> list[str]:
-    statement = select(cases.c.id).where(cases.c.account_id.is_(None), _NOT_ENDED).order_by(cases.c.id)
+    statement = select(cases.c.id).where(cases.c.account_id.is_(None), NOT_ENDED).order_by(cases.c.id)
     return list((await connection.execute(statement)).scalars())
 
 

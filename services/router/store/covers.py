@@ -10,11 +10,10 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.absence import Cover
-from services.router.domain.case import ENDED
+from services.router.store.cases import NOT_ENDED
 from services.router.tables import accounts, cases, covers
 
 _COVER = [covers.c[name] for name in Cover.__slots__]
-_NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
 
 
 _HOLDING = select(*_COVER).where(
@@ -104,21 +103,21 @@ async def claim(tx: AsyncConnection, cover_id: str, now: datetime) -> bool:
 
 async def cases_owned(connection: AsyncConnection, person: str) -> list[str]:
     """Open cases this person has, and those that anybody has for somebody else."""
-    theirs = select(cases.c.id).where(cases.c.owner == person, _NOT_ENDED)
-    covered = select(cases.c.id).where(cases.c.covers_for.is_not(None), _NOT_ENDED)
+    theirs = select(cases.c.id).where(cases.c.owner == person, NOT_ENDED)
+    covered = select(cases.c.id).where(cases.c.covers_for.is_not(None), NOT_ENDED)
     return await _ids(connection, theirs, covered)
 
 
 async def cases_led(connection: AsyncConnection, person: str, away: Collection[str], by_policy: bool) -> list[str]:
     """Open cases this person leads, or that one of `away` would lead; all open ones where the lead `by_policy` is
     among them."""
-    theirs = select(cases.c.id).where(cases.c.support_lead == person, _NOT_ENDED)
+    theirs = select(cases.c.id).where(cases.c.support_lead == person, NOT_ENDED)
     of_accounts = (
         select(cases.c.id)
         .join(accounts, accounts.c.id == cases.c.account_id)
-        .where(accounts.c.support_lead.in_(sorted({person, *away})), _NOT_ENDED)
+        .where(accounts.c.support_lead.in_(sorted({person, *away})), NOT_ENDED)
     )
-    every = select(cases.c.id).where(_NOT_ENDED if by_policy else false())
+    every = select(cases.c.id).where(NOT_ENDED if by_policy else false())
     return await _ids(connection, theirs, of_accounts, every)
 
 

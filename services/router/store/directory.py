@@ -146,11 +146,6 @@ async def ticket_of(connection: AsyncConnection, source: str, ticket_id: str | N
     return (await connection.execute(_TICKET, {"source": source, "ticket": ticket_id})).mappings().first()
 
 
-async def find(connection: AsyncConnection, clues: Clues) -> Found:
-    """The accounts that claim each clue."""
-    return (await find_each(connection, [clues]))[0]
-
-
 async def find_each(connection: AsyncConnection, many: Sequence[Clues]) -> list[Found]:
     """The accounts that claim each clue. At most four small indexed queries, however many ask."""
     own_ids = _grouped(await _claims(connection, _BY_OWN_ID, (clues.own_ids for clues in many)))

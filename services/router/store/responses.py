@@ -10,7 +10,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.noise import Answer
-from services.router.tables import deliveries, responses
+from services.router.store.cases import NOT_ENDED
+from services.router.tables import cases, deliveries, responses
 from shared import ids
 
 
@@ -58,6 +59,12 @@ _OF_CASE = (
         responses.c.flagged_at.between(bindparam("since"), bindparam("until")),
     )
     .order_by(responses.c.flagged_at, responses.c.id)
+)
+_OF_ORPHANS = (
+    select(responses.c.case_id, responses.c.source, responses.c.account_hint, responses.c.requester_email)
+    .join(cases, cases.c.id == responses.c.case_id)
+    .where(cases.c.account_id.is_(None), NOT_ENDED)
+    .order_by(responses.c.case_id, responses.c.id)
 )
 _WHOLE = select(responses).where(responses.c.id == bindparam("id"))
 
@@ -134,12 +141,10 @@ async def earlier_of_person(connection: AsyncConnection, response_id: str, since
     return found
 
 
-async def clues_of_case(connection: AsyncConnection, case_id: str) -> list[tuple[str, dict[str, Any], str | None]]:
-    """What may find the account of an orphan: source, account_hint and e-mail of its responses."""
-    statement = select(responses.c.source, responses.c.account_hint, responses.c.requester_email).where(
-        responses.c.case_id == case_id
-    )
-    return [(row.source, row.account_hint, row.requester_email) for row in await connection.execute(statement)]
+async def of_orphans(connection: AsyncConnection) -> list[tuple[str, tuple[str, dict[str, Any], str | None]]]:
+    """The responses of open cases without an account: the case, and what may find its account (source, account_hint
+    and e-mail)."""
+    return [(row[0], (row[1], row[2], row[3])) for row in await connection.execute(_OF_ORPHANS)]
 
 
 async def give_to_account(connection: AsyncConnection, case_id: str, account_id: str) -> None:
