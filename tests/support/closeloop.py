@@ -23,7 +23,9 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours without any CLOSELOOP_ of it, and `settings` (names without the prefix)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CLOSELOOP_")}
     ours = {f"CLOSELOOP_{name}": value for name, value in (settings or {}).items()}
-    return kept | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | ours
+    # PYTHONDONTWRITEBYTECODE would make every process compile all of the services.
+    python = {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    return kept | python | {"COLUMNS": "200"} | ours
 
 
 def closeloop(
