@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where this is set, every process compiles all it imports: seconds, each time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup run test check bench services services-stop lock clean
 

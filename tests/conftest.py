@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
+    "tests.support.fixtures",
     "tests.support.buses",
     "tests.support.databases",
-    "tests.support.fixtures",
     "tests.support.deployments",
     "tests.support.skips",
 ]

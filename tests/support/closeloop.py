@@ -1,4 +1,4 @@
-"""`closeloop` as people run it: a process in a directory of its own, told to end, or killed."""
+"""`closeloop` as people run it: its commands, and its processes in a directory of their own, told to end, or killed."""
 
 import os
 import re
@@ -6,12 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
+import structlog
+from typer.testing import CliRunner
 
+from services.cli import app
 from tests.support.processes import CHECKOUT, NotReady, tail
 
 _UP = re.compile(r"is up on (http://\S+:\d+)")
@@ -19,17 +24,34 @@ _START_SECONDS = 120
 _STOP_SECONDS = 30
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours without any CLOSELOOP_ of it, and `settings` (names without the prefix)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CLOSELOOP_")}
     ours = {f"CLOSELOOP_{name}": value for name, value in (settings or {}).items()}
-    return kept | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | ours
+    # PYTHONDONTWRITEBYTECODE would make every process compile all of the services.
+    python = {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    return kept | python | {"COLUMNS": "200"} | ours
 
 
-def closeloop(
+def closeloop(home: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Ended:
+    """Run a command that ends by itself, here: a process of its own would import the whole program first."""
+    home.mkdir(parents=True, exist_ok=True)
+    return run_here(home, arguments, environment(settings))
+
+
+def closeloop_apart(
     home: Path, *arguments: str, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends by itself."""
+    """The same as a process, for what would listen and serve if it were not refused."""
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "services", *arguments]
     return subprocess.run(
@@ -41,6 +63,19 @@ def processor_seconds(pid: int) -> float:
     """What a process has used of the processors; unlike rates, hardly changed by what else the machine does."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+def run_here(home: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    """Run a command in this process, in `home` and with this environment instead of ours; an unexpected error is
+    raised. The logging that it sets up goes with it."""
+    gone = dict.fromkeys(os.environ.keys() - environment.keys())
+    logging_before = structlog.get_config()
+    try:
+        with chdir(home):
+            result = CliRunner().invoke(app, list(arguments), env={**gone, **environment}, catch_exceptions=False)
+    finally:
+        structlog.configure(**logging_before)
+    return Ended(result.exit_code, result.stdout, result.stderr)
 
 
 class CloseloopProcess:

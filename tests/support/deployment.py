@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,8 +17,8 @@ from shared.db.engine import Database
 from shared.events.envelope import Message, from_message
 from shared.settings import DatabaseSettings, Settings
 from tests.support.blocking import wait_for
+from tests.support.closeloop import Ended, run_here
 from tests.support.customers import Zendesk
-from tests.support.processes import CHECKOUT
 from tests.support.programs import Program
 from tests.support.slack_people import SlackPeople
 from tests.support.waiting import eventually
@@ -123,16 +121,9 @@ class Deployment:
         self.api.base_url = httpx.URL(router.url)
         self.slack.app_is_at(router.url)
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str) -> Ended:
         """`closeloop <arguments>` in the deployment's directory."""
-        return subprocess.run(
-            [sys.executable, "-m", "services", *arguments],
-            cwd=self.home,
-            env={**_bare_environment(), **self.environment, "PYTHONPATH": str(CHECKOUT)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return run_here(self.home, arguments, {**_bare_environment(), **self.environment})
 
     # what an administrator and CX operations do
 

@@ -1,5 +1,6 @@
 """Pytest fixtures of the servers: started when first asked for, once a session, gone when it ends or is killed."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,3 +117,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which servers the tests ran against: a stand-in should not go unnoticed."""
     for description in terminalreporter.config.stash.get(USED, []):
         terminalreporter.write_line(f"ran against {description}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtestloop() -> None:
+    """What was imported lives as long as we do: collecting garbage need not look at it again after every test."""
+    gc.collect()
+    gc.freeze()

@@ -4,6 +4,8 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +40,38 @@ class PostgresDatabases:
     def create_database(self, name: str | None = None) -> str:
         """Create an empty database (under a random name) and return its name."""
         name = name or f"test_{secrets.token_hex(6)}"
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        self._fetch(f'CREATE DATABASE "{name}" TEMPLATE template0')
         return name
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end the connections to it."""
-        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._fetch(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def database_exists(self, name: str) -> bool:
         """Whether the server has a database of this name."""
-        return bool(self._execute("SELECT 1 FROM pg_database WHERE datname = $1", name))
+        return bool(self._fetch("SELECT 1 FROM pg_database WHERE datname = $1", name))
 
-    def _execute(self, statement: str, *arguments: Any) -> list[Any]:
-        return wait_for(self._execute_async(statement, *arguments))
+    def execute(self, statements: str, name: str) -> None:
+        """Run statements in a database, all of them or none."""
+        wait_for(self._execute_in(name, statements))
 
-    async def _execute_async(self, statement: str, *arguments: Any) -> list[Any]:
-        dsn = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+    async def _execute_in(self, name: str, statements: str) -> None:
+        async with self._connected(self._server.set(database=name)) as connection:
+            await connection.execute(statements)
+
+    def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        return wait_for(self._fetch_async(statement, *arguments))
+
+    async def _fetch_async(self, statement: str, *arguments: Any) -> list[Any]:
+        async with self._connected(self._server) as connection:
+            return await connection.fetch(statement, *arguments)
+
+    @asynccontextmanager
+    async def _connected(self, server: URL) -> AsyncIterator[asyncpg.Connection]:
+        dsn = server.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await asyncpg.connect(dsn, timeout=10)
         try:
-            return await connection.fetch(statement, *arguments)
+            yield connection
         finally:
             await connection.close()
 
@@ -148,7 +163,7 @@ class PostgresServer(PostgresDatabases):
 
     def _answers(self) -> bool:
         try:
-            return bool(self._execute("SELECT 1"))
+            return bool(self._fetch("SELECT 1"))
         except (OSError, asyncpg.PostgresError, TimeoutError):
             return False
 

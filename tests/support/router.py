@@ -26,6 +26,7 @@ from shared.events.catalog import AccountUpdated, FeedbackScored, Reason, Survey
 from shared.events.envelope import Event, Message, to_record
 from shared.policy import Policy, parse_policy
 from shared.settings import DatabaseSettings
+from tests.support.databases import lay_out
 
 _NO_LETTER = re.compile(r"\W")
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -56,8 +57,7 @@ class RouterBench:
     @classmethod
     async def create(cls, url: str, policy: str = "") -> "RouterBench":
         database = Database(DatabaseSettings(url=url))
-        async with database.engine.begin() as connection:
-            await connection.run_sync(tables.metadata.create_all)
+        await lay_out(database)
         return cls(database, parse_policy(policy))
 
     def intake_at(self, clock: Clock) -> Intake:

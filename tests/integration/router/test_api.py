@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -117,50 +117,67 @@ async def test_g8_the_same_touch_sent_twice_is_one_touch(router: RouterBench, ht
     assert [entry.type for entry in await router.journal(case.id)].count("touched") == 1
 
 
-@pytest.mark.parametrize(
-    ("door", "change", "field"),
-    [
-        ("touch", {"channel": "x" * 61}, "channel"),
-        ("touch", {"acknowledgement": "  "}, "acknowledgement"),
-        ("touch", {"next_step": None}, "next_step"),
-        ("touch", {"next_step_due": "soon"}, "next_step_due"),
-        ("touch", {"next_step_due": "2026-10-01"}, "next_step_due"),
-        ("touch", {"touched_at": "2026-11-02T12:00:00"}, "touched_at"),
-        ("touch", {"touched_at": "2027-01-01T12:00:00Z"}, "touched_at"),
-        ("touch", {"acknowledgement": "x" * 20_001}, "acknowledgement"),
-        ("touch", {"acknowledgement": "a\0b"}, "acknowledgement"),
-        ("touch", {"actor": "  "}, "actor"),
-        ("touch", {"version": 0}, "version"),
-        ("reassign", {"new_owner": "ana", "reason": "x"}, "new_owner"),
-        ("snooze", {"until": "2027-11-02T12:00:00Z", "reason": "x"}, "until"),
-        ("note", {}, "note"),
-    ],
-)
-async def test_a_wrong_field_is_named(
-    router: RouterBench, http: httpx.AsyncClient, door: str, change: dict[str, Any], field: str
-) -> None:
+WRONG_FIELDS: list[tuple[str, dict[str, Any], str]] = [
+    ("touch", {"channel": "x" * 61}, "channel"),
+    ("touch", {"acknowledgement": "  "}, "acknowledgement"),
+    ("touch", {"next_step": None}, "next_step"),
+    ("touch", {"next_step_due": "soon"}, "next_step_due"),
+    ("touch", {"next_step_due": "2026-10-01"}, "next_step_due"),
+    ("touch", {"touched_at": "2026-11-02T12:00:00"}, "touched_at"),
+    ("touch", {"touched_at": "2027-01-01T12:00:00Z"}, "touched_at"),
+    ("touch", {"acknowledgement": "x" * 20_001}, "acknowledgement"),
+    ("touch", {"acknowledgement": "a\0b"}, "acknowledgement"),
+    ("touch", {"actor": "  "}, "actor"),
+    ("touch", {"version": 0}, "version"),
+    ("reassign", {"new_owner": "ana", "reason": "x"}, "new_owner"),
+    ("snooze", {"until": "2027-11-02T12:00:00Z", "reason": "x"}, "until"),
+    ("note", {}, "note"),
+]
+WRONG_FILTERS = [
+    "limit=0",
+    "limit=201",
+    "limit=x",
+    "cursor=x",
+    "cursor=%00",
+    "status=lost",
+    "severity=awful",
+    "overdue=maybe",
+]
+WRONG_RANGES = [
+    "period=year",
+    "group=mood",
+    "from=2026-02-01&to=2026-01-01",
+    "from=1990-01-01&period=day",
+    "to=9999-12-31",
+    "from=x",
+]
+PROBLEM = "application/problem+json"
+
+
+async def answers(http: httpx.AsyncClient, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """What each path answers: status and content type."""
+    found = {path: await http.get(path) for path in paths}
+    return {path: (answer.status_code, answer.headers["content-type"]) for path, answer in found.items()}
+
+
+async def test_a_wrong_field_is_named(router: RouterBench, http: httpx.AsyncClient) -> None:
     case = (await router.low()).case
-    answer = await http.post(
-        f"/v1/cases/{case.id}/{door}", json={**(TOUCH if door == "touch" else {}), "actor": ANA, **change}
-    )
-    assert answer.status_code == 422
-    assert [error["at"] for error in answer.json()["errors"]] == [f"body.{field}"]
+    for door, change, field in WRONG_FIELDS:
+        body = {**(TOUCH if door == "touch" else {}), "actor": ANA, **change}
+        answer = await http.post(f"/v1/cases/{case.id}/{door}", json=body)
+        assert answer.status_code == 422, (door, change)
+        assert [error["at"] for error in answer.json()["errors"]] == [f"body.{field}"], (door, change)
     assert (await router.case(case.id)).case.version == 1
 
 
-@pytest.mark.parametrize("path", ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none"])
-async def test_what_is_not_there_is_a_404(http: httpx.AsyncClient, path: str) -> None:
-    answer = await http.get(path)
-    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+async def test_what_is_not_there_is_a_404(http: httpx.AsyncClient) -> None:
+    paths = ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none"]
+    assert await answers(http, paths) == dict.fromkeys(paths, (404, PROBLEM))
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=%00", "status=lost", "severity=awful", "overdue=maybe"],
-)
-async def test_a_wrong_filter_is_a_422(http: httpx.AsyncClient, query: str) -> None:
-    answer = await http.get(f"/v1/cases?{query}")
-    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+async def test_a_wrong_filter_is_a_422(http: httpx.AsyncClient) -> None:
+    paths = [f"/v1/cases?{query}" for query in WRONG_FILTERS]
+    assert await answers(http, paths) == dict.fromkeys(paths, (422, PROBLEM))
 
 
 async def test_an_actor_is_needed_and_a_token_too(router: RouterBench, doors: Doors, http: httpx.AsyncClient) -> None:
@@ -322,22 +339,10 @@ async def test_cases_as_csv_open_as_text_in_a_spreadsheet(router: RouterBench, h
     assert (line["period"], line["flagged"], line["touched_in_time_pct"]) == ("2026-11-02", "1", "")
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "period=year",
-        "group=mood",
-        "from=2026-02-01&to=2026-01-01",
-        "from=1990-01-01&period=day",
-        "to=9999-12-31",
-        "from=x",
-    ],
-)
-async def test_a_range_that_cannot_be_is_a_422(http: httpx.AsyncClient, query: str) -> None:
-    for door in ("/v1/sla", "/v1/sla.csv", "/v1/sla/cases", "/v1/sla/cases.csv"):
-        answer = await http.get(f"{door}?{query}")
-        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
-    assert (await http.get("/v1/sla/cases?metric=happiness")).status_code == 422
+async def test_a_range_that_cannot_be_is_a_422(http: httpx.AsyncClient) -> None:
+    doors = ("/v1/sla", "/v1/sla.csv", "/v1/sla/cases", "/v1/sla/cases.csv")
+    paths = [f"{door}?{query}" for door in doors for query in WRONG_RANGES] + ["/v1/sla/cases?metric=happiness"]
+    assert await answers(http, paths) == dict.fromkeys(paths, (422, PROBLEM))
 
 
 async def test_the_audit_door_says_what_holds(router: RouterBench, http: httpx.AsyncClient) -> None:

@@ -138,19 +138,19 @@ async def test_guessing_is_slowed_down(doors: Doors, router: RouterBench) -> Non
         assert (await client.post("/signin", data={"token": TOKEN, "email": ANA})).status_code == 303
 
 
-@pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
-async def test_signing_in_never_leads_to_another_site(doors: Doors, onward: str) -> None:
-    async with browser(doors) as client:
-        answer = await client.post("/signin", data={"token": TOKEN, "email": ANA, "next": onward})
-        assert answer.headers["location"] == "/"
+async def test_signing_in_never_leads_to_another_site(doors: Doors) -> None:
+    for onward in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+        async with browser(doors) as client:
+            answer = await client.post("/signin", data={"token": TOKEN, "email": ANA, "next": onward})
+            assert answer.headers["location"] == "/", onward
 
 
-@pytest.mark.parametrize("cookie", ["x", "WyJhbmFAdXMuZXhhbXBsZSIsImEiLDk5OTk5OTk5OTldOw.forged", ""])
-async def test_a_forged_session_is_none(doors: Doors, cookie: str) -> None:
-    async with browser(doors) as client:
-        client.cookies.set(COOKIE, cookie)
-        assert (await client.get("/")).status_code == 303
-        assert (await client.get("/v1/cases")).status_code == 401
+async def test_a_forged_session_is_none(doors: Doors) -> None:
+    for cookie in ("x", "WyJhbmFAdXMuZXhhbXBsZSIsImEiLDk5OTk5OTk5OTldOw.forged", ""):
+        async with browser(doors) as client:
+            client.cookies.set(COOKIE, cookie)
+            assert (await client.get("/")).status_code == 303, cookie
+            assert (await client.get("/v1/cases")).status_code == 401, cookie
 
 
 async def test_a_touch_from_the_page_is_journaled_under_the_persons_name(

@@ -10,6 +10,16 @@ from tests.support.router_doors import Doors
 ANA, EVA, LEA = "ana@us.example", "eva@us.example", "lea@us.example"
 AWAY = {"person": ANA, "cover": EVA, "ends_at": "2026-11-07T00:00:00+01:00", "timezone": "Europe/Berlin", "actor": LEA}
 
+WRONG: list[tuple[dict[str, str | None], str]] = [
+    ({"cover": ANA}, "cover"),
+    ({"cover": "Eva"}, "cover"),
+    ({"person": ""}, "person"),
+    ({"ends_at": "2026-11-01T00:00:00Z"}, "ends_at"),
+    ({"ends_at": "Friday"}, "ends_at"),
+    ({"timezone": "../../etc/passwd"}, "timezone"),
+    ({"actor": None}, "actor"),
+]
+
 
 @pytest.fixture
 async def doors(database_url: str) -> AsyncIterator[Doors]:
@@ -50,25 +60,12 @@ async def test_the_same_absence_again_is_answered_as_done(doors: Doors) -> None:
         assert (second.status_code, second.json()["id"], second.json()["repeated"]) == (201, first["id"], True)
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"cover": ANA}, "cover"),
-        ({"cover": "Eva"}, "cover"),
-        ({"person": ""}, "person"),
-        ({"ends_at": "2026-11-01T00:00:00Z"}, "ends_at"),
-        ({"ends_at": "Friday"}, "ends_at"),
-        ({"timezone": "../../etc/passwd"}, "timezone"),
-        ({"actor": None}, "actor"),
-    ],
-)
-async def test_what_cannot_be_right_is_a_422_that_names_the_field(
-    doors: Doors, change: dict[str, str], field: str
-) -> None:
+async def test_what_cannot_be_right_is_a_422_that_names_the_field(doors: Doors) -> None:
     async with doors.client() as http:
-        refused = await http.post("/v1/covers", json={**AWAY, **change})
-    assert refused.status_code == 422
-    assert field in refused.text
+        for change, field in WRONG:
+            refused = await http.post("/v1/covers", json={**AWAY, **change})
+            assert (refused.status_code, field in refused.text) == (422, True), change
+        assert (await http.get("/v1/covers")).json()["items"] == []
 
 
 async def test_only_the_token_or_a_session_may_enter_an_absence(doors: Doors) -> None:

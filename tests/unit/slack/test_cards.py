@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,22 +16,23 @@ from services.router.domain.decision import NoticeKind
 from services.router.domain.notices import Notice, compose
 from services.router.domain.view import CaseView
 from services.router.slack.blocks import Rendered, render
-from tests.support.block_limits import everything_said, message_problems
+from tests.support.block_limits import CARD_CHARACTERS, everything_said, message_problems
 from tests.support.case_views import ACCOUNT, entry, response, touch, view
 from tests.support.domain import ANA, LEA, NOON
 
 OURS = {ANA: "U0ANA", LEA: "U0LEA"}
 URL = "https://loop.example/cases/L-TEST"
+LONG = CARD_CHARACTERS + 1_000  # more than any one limit; what is longer only takes longer to mask and escape
 WORST = [
     "<!channel> <!here> <@U0ANA> <!subteam^S1> <#C1>",
     "<https://phish.example|your invoice>",
-    "&" * 40_000,
-    "<" * 5_000,
-    "漢" * 40_000,
+    "&" * LONG,
+    "<" * LONG,
+    "漢" * LONG,
     "\n" * 3_000 + "end",
     "> " * 2_000,
     "```" * 500,
-    "a" * 40_000,
+    "a" * LONG,
     "<!date^1^{date}|x>",
     "&lt;!channel&gt;",
     "",
@@ -67,6 +69,12 @@ def abused(text: str, other: str, status: Status = Status.OPEN) -> CaseView:
         last_entry=entry("reassigned", to=other, reason=text),
         touch=touch(next_step=text, channel=other),
     )
+
+
+def drawn_at_worst(kind: NoticeKind, status: Status, text: str, other: str, **data: Any) -> Rendered:
+    """With everything a notice may carry."""
+    shown = abused(text, other, status)
+    return drawn(kind, shown, "support_lead", words=text, why=other, response_id="r2", collapsed=3, **data)
 
 
 def test_an_open_card_has_what_it_takes_to_act() -> None:
@@ -127,12 +135,15 @@ def test_no_customer_text_breaks_a_card_or_pings_anybody(text: str, other: str, 
 @pytest.mark.parametrize("kind", NoticeKind)
 @pytest.mark.parametrize("status", Status)
 def test_the_worst_and_longest_fits_every_kind_in_every_state(kind: NoticeKind, status: Status) -> None:
-    for text in WORST:
-        for other in ("&" * 40_000, text):
-            shown = abused(text, other, status)
-            for extra in ({}, {"step": 1}, {"close_out": "2026-11-09T12:00:00Z"}, {"stands_in": True}):
-                card = drawn(kind, shown, "support_lead", words=text, why=other, response_id="r2", collapsed=3, **extra)
-                assert not message_problems(card)
+    for text, other in [*product(WORST, ["&" * LONG]), *zip(WORST, WORST, strict=True)]:
+        assert not message_problems(drawn_at_worst(kind, status, text, other))
+
+
+@pytest.mark.parametrize("escalates", [{}, {"step": 1}, {"close_out": "2026-11-09T12:00:00Z"}], ids=str)
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_a_comment_of_40_kb_fits_every_kind(kind: NoticeKind, escalates: dict[str, Any]) -> None:
+    for text in ("漢" * 40_000, "&" * 40_000):
+        assert not message_problems(drawn_at_worst(kind, Status.OPEN, text, text, **escalates))
 
 
 @settings(deadline=None)
