@@ -87,7 +87,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     if not events:
         reason = None if rejected else "HubSpot events of these kinds are not needed; we take tickets' stages."
         return Translation(Outcome.IGNORE, reason=reason, rejected=rejected)
-    thin = any(isinstance(event, SurveyResponded) and not event.withdrawn for event in events)
+    thin = any(isinstance(event, SurveyResponded) and event.is_thin for event in events)
     return Translation(Outcome.ACCEPT_ENRICH if thin else Outcome.ACCEPT, events, rejected=rejected)
 
 
