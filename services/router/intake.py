@@ -16,7 +16,7 @@ from services.router.domain.arrivals import SYSTEM
 from services.router.domain.matching import Match, clues_of, domain_of, match, orphan_key
 from services.router.domain.noise import Answer
 from services.router.domain.proof import is_good
-from services.router.domain.revision import Change, Revision, is_twin, only_listed, revise, says_again
+from services.router.domain.revision import Change, Revision, only_listed, revise, says_again
 from services.router.store import cases as case_rows
 from services.router.store import deadlines, directory, responses, sources, texts
 from services.router.store.responses import Known
@@ -101,10 +101,8 @@ class Intake:
 
     async def _take(self, tx: AsyncConnection, scored: FeedbackScored, now: datetime) -> None:
         answer = scored.response
-        id_ = responses.response_id(answer.source, answer.record_id)
+        id_ = responses.response_id(answer.source, answer.key)
         known = await responses.load(tx, id_)
-        if known is None and answer.detected_by != WEBHOOK:
-            known = await self._twin(tx, answer)
         if known is None:
             await self._add(tx, id_, scored, now)
         else:
@@ -188,14 +186,6 @@ class Intake:
         if same and answer.occurred_at is not None:
             await responses.revise(tx, known.id, {"occurred_at": answer.occurred_at})
         return same
-
-    async def _twin(self, tx: AsyncConnection, answer: SurveyResponded) -> Known | None:
-        """The response that a webhook brought under another record key: a vendor's list may lack the key its webhook
-        has, and then ticket, score and time must do."""
-        if answer.ticket_id is None:
-            return None
-        candidates = await responses.of_ticket(tx, answer.source, answer.ticket_id)
-        return next((known for known in candidates if is_twin(known, answer)), None)
 
     async def _adopt(self, tx: AsyncConnection, known: Known, account_id: str, now: datetime) -> Known:
         """The account of a response became known later: its case moves there, or into the one that is open there."""
