@@ -87,6 +87,7 @@ class _Rating(msgspec.Struct):
     id: Identifier | None = None
     customer: _Customer | None = None
     ticketId: Identifier | None = None
+    threadId: Identifier | None = None
     mailbox: _Mailbox | None = None
     rating: Any = None
     comments: str | None = None
@@ -190,6 +191,7 @@ def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
             source="helpscout",
             unique_id=state_of(record_id, when, body),
             record_id=record_id,
+            record_key=_thread(ticket_id, read.threadId),
             received_at=received_at,
             comment=comment_of(read.comments),
             ticket_id=ticket_id,
@@ -199,6 +201,12 @@ def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
             **_who(read.customer, mailbox_id=optional_identifier(mailbox.id, "mailbox.id")),
         )
     )
+
+
+def _thread(ticket_id: str | None, thread_id: Identifier | None) -> str | None:
+    """The message that was rated: the report of ratings has no ids of theirs."""
+    thread = optional_identifier(thread_id, "threadId")
+    return f"thread:{ticket_id}:{thread}" if ticket_id and thread else None
 
 
 def _changed(read: _Conversation, body: bytes, received_at: datetime) -> Translation:
