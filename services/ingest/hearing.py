@@ -71,7 +71,7 @@ class Hearing:
                 minute.lag_count += 1
                 minute.lag_max_s = max(minute.lag_max_s, lag)
                 self._lag(source).observe(lag)
-            thin = isinstance(event, SurveyResponded) and event.metric == "none" and not event.withdrawn
+            thin = isinstance(event, SurveyResponded) and event.is_thin
             if thin and not self._about.get(source, {}).get("credentials"):
                 minute.api["needs_credentials"] += 1
 

@@ -17,7 +17,7 @@ from services.router.domain.proof import is_good
 from services.router.domain.view import AccountView
 from services.router.finding import Finder
 from services.router.raising import Flagged, Raiser
-from services.router.revising import RECONCILER, WEBHOOK, Reviser, content, twin_of
+from services.router.revising import RECONCILER, WEBHOOK, Reviser, content
 from services.router.store import directory, responses, sources, texts
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -103,8 +103,6 @@ class Intake:
         there = await responses.existing(tx, [arrival.id for arrival in arrivals])
         for arrival in arrivals:
             known = await responses.load(tx, arrival.id) if arrival.id in there else None
-            if known is None and arrival.scored.response.detected_by != WEBHOOK:
-                known = await twin_of(tx, arrival.scored.response)
             if known is None:
                 await self._add(tx, arrival, now)
             elif await self._reviser.revise(tx, known, arrival.scored, now):
@@ -119,7 +117,7 @@ class Intake:
         roles = await directory.contact_roles(tx, [(of, email) for of, email in persons if of and email])
         return [
             Arrival(
-                responses.response_id(scored.response.source, scored.response.record_id),
+                responses.response_id(scored.response.source, scored.response.key),
                 scored,
                 match,
                 accounts.get(match.account_id or ""),

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
 from services.router.domain.matching import domain_of
-from services.router.domain.revision import Change, Revision, is_twin, only_listed, revise, says_again
+from services.router.domain.revision import Change, Revision, only_listed, revise, says_again
 from services.router.finding import Finder
 from services.router.raising import Raiser
 from services.router.store import cases as case_rows
@@ -68,15 +68,6 @@ class Reviser:
             noted = await self._raiser.note(tx, known, revision.change.value, revision.words, now)
             if not noted and revision.change is Change.LOWER:
                 await self._raiser.raise_known(tx, known.id, answer.received_at, now)
-
-
-async def twin_of(tx: AsyncConnection, answer: SurveyResponded) -> Known | None:
-    """The response that a webhook brought under another record key: a vendor's list may lack the key its webhook has,
-    and then ticket, score and time must do."""
-    if answer.ticket_id is None:
-        return None
-    candidates = await responses.of_ticket(tx, answer.source, answer.ticket_id)
-    return next((known for known in candidates if is_twin(known, answer)), None)
 
 
 async def _nothing_new(

@@ -32,12 +32,9 @@ def dead(topic: str) -> Topic:
     return Topic(f"{topic}.dead", partitions=1, retention=timedelta(days=90))
 
 
-class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer. `normalised_score` is CSAT 1-5, NPS 0-10 or CES 1-7 (higher is better); `metric` "none" is a thin
-    event whose score must still be fetched. `unique_id` identifies the delivery, `record_id` the response;
-    `detected_by` is "webhook", or "reconciler" where the vendor's API was asked and no webhook had come."""
-
-    TYPE: ClassVar[str] = "closeloop.survey.responded"
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor told of a survey's answer or of a ticket. `unique_id` identifies the delivery, `record_id` the
+    response or ticket. Only answers have a metric other than "none", and scores."""
 
     source: str
     unique_id: str
@@ -57,37 +54,40 @@ class SurveyResponded(msgspec.Struct, frozen=True, kw_only=True):
     account_hint: dict[str, Any] = {}
     assignee: dict[str, Any] | None = None
     occurred_at: datetime | None = None
+
+
+class SurveyResponded(Told, frozen=True, kw_only=True):
+    """One answer. `normalised_score` is CSAT 1-5, NPS 0-10 or CES 1-7 (higher is better); `metric` "none" is a thin
+    event whose score must still be fetched. `record_key` is what both webhook and API know a response by, where their
+    `record_id` differs. `detected_by` is "webhook", or "reconciler" where the vendor's API was asked and no webhook had
+    come."""
+
+    TYPE: ClassVar[str] = "closeloop.survey.responded"
+
     survey_id: str | None = None
     withdrawn: bool = False
     detected_by: str = "webhook"
+    record_key: str | None = None
     version: int = 1
 
+    @property
+    def key(self) -> str:
+        """What the response is revised by, within its source."""
+        return self.record_key or self.record_id
 
-class TicketChanged(msgspec.Struct, frozen=True, kw_only=True):
+    @property
+    def is_thin(self) -> bool:
+        """Whether its score must still be fetched."""
+        return self.metric == "none" and not self.withdrawn
+
+
+class TicketChanged(Told, frozen=True, kw_only=True):
     """A ticket as the helpdesk told it. `ticket_status`: new open pending solved closed merged deleted. `window` is of
     vendors that send neither id nor time: what they say again in another window is another event. `replied_at` is
     when our side replied in public, or called, where the event tells of that; `replied_by` who (e-mail or name)."""
 
     TYPE: ClassVar[str] = "closeloop.ticket.changed"
 
-    source: str
-    unique_id: str
-    record_id: str
-    received_at: datetime
-    metric: str = "none"
-    raw_score: Any = None
-    raw_scale: dict[str, Any] | None = None
-    normalised_score: float | int | None = None
-    comment: str | None = None
-    ticket_id: str | None = None
-    ticket_status: str | None = None
-    subject: str | None = None
-    ticket_url: str | None = None
-    requester_email: str | None = None
-    requester_name: str | None = None
-    account_hint: dict[str, Any] = {}
-    assignee: dict[str, Any] | None = None
-    occurred_at: datetime | None = None
     window: str | None = None
     replied_at: datetime | None = None
     replied_by: str | None = None
@@ -188,7 +188,7 @@ class SourceHeard(msgspec.Struct, frozen=True, kw_only=True):
 
 def survey_responded(data: SurveyResponded, topic: Topic = FEEDBACK_RECEIVED) -> Event:
     """`topic` is FEEDBACK_THIN for what is to be enriched first."""
-    return _event(topic, data, data.source, data.unique_id, f"{data.source}:{data.record_id}")
+    return _event(topic, data, data.source, data.unique_id, f"{data.source}:{data.key}")
 
 
 def source_heard(data: SourceHeard) -> Event:
@@ -217,7 +217,7 @@ def feedback_scored(data: FeedbackScored, of_event: str) -> Event:
         source="closeloop/scoring",
         time=data.scored_at,
         topic=FEEDBACK_SCORED.name,
-        key=f"{answer.source}:{answer.record_id}",
+        key=f"{answer.source}:{answer.key}",
         data=encode_json(data),
     )
 

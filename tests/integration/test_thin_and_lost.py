@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from services.router import tables
 from tests.support.embedded import Embedded, embedded
 from tests.support.vendors import Fault, VendorDouble
@@ -193,3 +195,53 @@ async def test_what_webhooks_brought_is_recognised_in_the_vendors_list(tmp_path:
             await loop.eventually(other_came)
             assert {row["detected_by"] for row in await loop.rows(tables.responses)} == {"webhook"}
             assert "response_revised" not in await loop.happened(case["id"])
+
+
+def of_thread(at: datetime, comment: str = "Slow") -> tuple[bytes, dict[str, Any]]:
+    """The same rating as Help Scout's webhook has it, and as its report lists it, which has no id of it."""
+    who = {"id": 7, "firstName": "Dora", "emails": [{"value": "dora@acme.example"}]}
+    webhook = {"id": 5434, "customer": who, "ticketId": 51, "threadId": 3002, "rating": "Bad", "comments": comment,
+               "mailbox": {"id": 9}, "createdAt": iso(at), "modifiedAt": iso(at)}  # fmt: skip
+    listed = {"id": 51, "threadid": 3002, "ratingId": 3, "ratingCustomerId": 7, "ratingCustomerName": "Dora",
+              "ratingComments": comment, "ratingCreatedAt": iso(at)}  # fmt: skip
+    return json.dumps(webhook).encode(), listed
+
+
+def help_scout(listed: list[dict[str, Any]]) -> VendorDouble:
+    emails = {"_embedded": {"emails": [{"value": "dora@acme.example"}]}}
+    return VendorDouble("helpscout", token="app:secret", listed=listed, objects={"/v2/customers/7/emails": emails})
+
+
+@pytest.mark.parametrize("webhook_first", [True, False])
+async def test_a_rating_without_an_id_in_the_vendors_list_is_one_response_in_either_order(
+    tmp_path: Path, webhook_first: bool
+) -> None:
+    webhook, listed = of_thread(datetime.now(UTC) - timedelta(hours=1))
+    async with help_scout([] if webhook_first else [listed]).running() as double:
+        sources, options = with_token(double, reconcile_every="200ms", reconcile_after="0s")
+        sources["helpscout"]["api_token"] = double.token
+        async with embedded(tmp_path, sources, options) as loop:
+            await loop.knows("acme", **ACME)
+            if not webhook_first:
+                await loop.eventually(loop.cases)
+            await loop.delivers("helpscout", webhook, SECRET, **{"x-helpscout-event": "satisfaction.ratings"})
+            (case,) = await loop.eventually(loop.cases)
+            double.listed, rounds = [listed], double.count("happiness")
+
+            async def looked_at() -> bool:
+                return double.count("happiness") > rounds + 3
+
+            await loop.eventually(looked_at)
+            _, another = of_thread(datetime.now(UTC) - timedelta(minutes=1), "Still slow")
+            double.listed = [listed, {**another, "threadid": 3003}]
+
+            async def both_came() -> bool:
+                rows = await loop.rows(tables.responses)
+                return len(rows) >= 2 and any(row["account_hint"].get("mailbox_id") for row in rows)
+
+            await loop.eventually(both_came)
+            found = {row["record_id"]: row["detected_by"] for row in await loop.rows(tables.responses)}
+            first = {"5434": "webhook"} if webhook_first else {"report:51:3002": "reconciler"}
+            assert found == {**first, "report:51:3003": "reconciler"}
+            assert len(await loop.cases()) == 1
+            assert (await loop.cases())[0]["id"] == case["id"]

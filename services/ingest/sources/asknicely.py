@@ -12,7 +12,7 @@ from services.ingest.sources.reading import (
     comment_of,
     email_domain,
     email_of,
-    from_epoch,
+    from_either,
     identifier,
     known,
     parse_json,
@@ -68,7 +68,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
             requester_email=email,
             requester_name=present(who.name),
             account_hint=known(segment=present(who.segment or question.segment), **email_domain(email)),
-            occurred_at=from_epoch(question.responded, "question.responded"),
+            occurred_at=from_either(question.responded, "question.responded"),
             **rating.fields(score),
         )
     )

@@ -24,8 +24,8 @@ from services.ingest.sources.reading import (
     digest,
     email_domain,
     email_of,
+    from_either,
     from_epoch,
-    from_iso,
     identifier,
     known,
     optional_identifier,
@@ -128,7 +128,7 @@ def _changed(document: Any, request: WebhookRequest, options: Options, received_
         unique_id=identifier(request.headers.get(DELIVERY) or fallback, "the delivery id"),
         record_id=about["ticket_id"],
         received_at=received_at,
-        occurred_at=from_epoch(conversation.updated_at, "updated_at"),
+        occurred_at=from_either(conversation.updated_at, "updated_at"),
         **about,
     )
     return accept(ticket)
@@ -167,7 +167,7 @@ def _replied(message: _Message, request: WebhookRequest, options: Options, recei
         return ignore("The message is not an agent's public reply.")
     message_id = identifier(message.id, "id")
     about = _about(message.conversation or _Conversation(), message.account or _Account(), options)
-    at = _sent_at(message.created_at) or received_at
+    at = from_either(message.created_at, "created_at") or received_at
     return accept(
         TicketChanged(
             source="chatwoot",
@@ -180,13 +180,6 @@ def _replied(message: _Message, request: WebhookRequest, options: Options, recei
             **{**about, "ticket_status": None},
         )
     )
-
-
-def _sent_at(value: Epoch | None) -> datetime | None:
-    """Webhooks write ISO 8601 here, Chatwoot's API seconds."""
-    if isinstance(value, str) and not value.isdigit():
-        return from_iso(value, "created_at")
-    return from_epoch(value, "created_at")
 
 
 def _about(conversation: _Conversation, account: _Account, options: Options) -> dict[str, Any]:

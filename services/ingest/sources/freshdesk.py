@@ -7,7 +7,16 @@ import msgspec
 
 from services.ingest.scales import OrdinalScale, Score, ScoreError, is_missing, to_number
 from services.ingest.sources import rating, shared_secret
-from services.ingest.sources.base import Options, Source, Translation, Unprocessable, WebhookRequest, accept, ignore
+from services.ingest.sources.base import (
+    Options,
+    Source,
+    Translation,
+    Unprocessable,
+    WebhookRequest,
+    accept,
+    handshake,
+    ignore,
+)
 from services.ingest.sources.reading import (
     Identifier,
     comment_of,
@@ -16,6 +25,7 @@ from services.ingest.sources.reading import (
     email_of,
     from_iso,
     identifier,
+    is_unfilled,
     link_of,
     optional_identifier,
     parse_json,
@@ -80,6 +90,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
 def _changed(read: _Ticket, unique_id: str, options: Options, received_at: datetime) -> Translation:
     """The rule sends no id and, unless it is added to the template, no time: a ticket resolved, reopened and resolved
     again has the same body twice. Within WINDOW that is one delivery, beyond it another."""
+    if is_unfilled(read.ticket_id):
+        return handshake("The placeholders are not filled in: a test of the webhook.")
     word = str(read.ticket_status or "").strip().casefold()
     status = options.get("status_text_map", {}).get(word) or STATUSES.get(word)
     ticket_id = identifier(read.ticket_id, "ticket_id")

@@ -1,4 +1,4 @@
-"""Front: conversations archived, reopened or deleted, from rule webhooks and app webhooks."""
+"""Front: conversations archived, reopened, deleted or replied to, from rule webhooks and app webhooks."""
 
 import json
 from datetime import datetime
@@ -35,6 +35,7 @@ from shared.events.catalog import TicketChanged
 
 CHALLENGE = "x-front-challenge"
 STAMP = "x-front-request-timestamp"
+REPLIES = ("out_reply", "outbound")
 STATUS_BY_TYPE = {
     "archive": "closed",
     "conversation_archived": "closed",
@@ -51,6 +52,11 @@ STATUS_BY_TYPE = {
 class _Teammate(msgspec.Struct):
     id: Identifier | None = None
     email: str | None = None
+
+
+class _Sent(msgspec.Struct):
+    is_inbound: bool | None = None
+    author: _Teammate | None = None
 
 
 class _Meta(msgspec.Struct):
@@ -79,6 +85,7 @@ class _Event(msgspec.Struct):
     id: Identifier | None = None
     emitted_at: int | float | str | None = None
     source: _Actor | None = None
+    target: _Actor | None = None
     conversation: _Conversation | None = None
     payload: Any = None
 
@@ -110,12 +117,14 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         answer = Answer(challenge.encode("utf-8", "replace"), "text/plain") if challenge else None
         return handshake("Front's check of the address.", answer)
     if event.payload is not None and event.conversation is None:
-        event = shape(event.payload, _Event)
+        inner = shape(event.payload, _Event)
+        event = msgspec.structs.replace(inner, type=inner.type or event.type)
     if not event.type:
         raise Unprocessable("type is missing.")
+    reply = _reply(event) if event.type in REPLIES else {}
     status = STATUS_BY_TYPE.get(event.type)
-    if status is None:
-        return ignore("Front events of this type are not needed; we take archived, reopened and deleted.")
+    if status is None and not reply:
+        return ignore("Front events of this type are not needed; we take archived, reopened, deleted and replies.")
     conversation = event.conversation or _Conversation()
     record_id = identifier(conversation.id, "conversation.id")
     recipient = conversation.recipient or _Recipient()
@@ -135,8 +144,19 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
             account_hint=email_domain(email),
             assignee=_assignee(event, conversation),
             occurred_at=from_epoch(event.emitted_at, "emitted_at"),
+            **reply,
         )
     )
+
+
+def _reply(event: _Event) -> dict[str, Any]:
+    """A message to the customer: the target. https://dev.frontapp.com/reference/events"""
+    data = (event.target or _Actor()).data
+    sent = shape(data, _Sent) if isinstance(data, dict) else _Sent()
+    at = from_epoch(event.emitted_at, "emitted_at")
+    if sent.is_inbound or at is None:
+        return {}
+    return {"replied_at": at, "replied_by": email_of((sent.author or _Teammate()).email)}
 
 
 def _assignee(event: _Event, conversation: _Conversation) -> dict[str, Any] | None:

@@ -1,12 +1,22 @@
-"""Gorgias: tickets and their CSAT by an HTTP integration with our template."""
+"""Gorgias: tickets and their CSAT by an HTTP integration with our template. What is null there is `None` here."""
 
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from services.ingest.scales import is_missing
 from services.ingest.sources import rating, shared_secret
-from services.ingest.sources.base import Feedback, Options, Source, Translation, Unprocessable, WebhookRequest, accept
+from services.ingest.sources.base import (
+    Feedback,
+    Options,
+    Source,
+    Translation,
+    Unprocessable,
+    WebhookRequest,
+    accept,
+    handshake,
+)
 from services.ingest.sources.reading import (
     Identifier,
     comment_of,
@@ -14,7 +24,9 @@ from services.ingest.sources.reading import (
     email_of,
     from_iso,
     identifier,
+    is_unfilled,
     known,
+    optional_identifier,
     parse_json,
     person,
     present,
@@ -46,7 +58,7 @@ class _Ticket(msgspec.Struct):
     updated_datetime: str | None = None
     customer: _Person | None = None
     assignee_user: _Person | None = None
-    satisfaction_survey: _Survey | None = None
+    satisfaction_survey: _Survey | str | None = None
 
 
 class _Account(msgspec.Struct):
@@ -61,6 +73,8 @@ class _Template(msgspec.Struct):
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
     """One delivery yields the ticket, and the response too where the survey is answered."""
     read = shape(parse_json(request.body), _Template)
+    if is_unfilled(read.ticket.id):
+        return handshake("The placeholders are not filled in: a test of the integration.")
     about = _about(read, received_at)
     body = request.body
     ticket = read.ticket
@@ -72,7 +86,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         occurred_at=from_iso(ticket.updated_datetime, "ticket.updated_datetime"),
         **about,
     )
-    response = _response(ticket.satisfaction_survey or _Survey(), body, about, options)
+    survey = ticket.satisfaction_survey
+    response = _response(survey if isinstance(survey, _Survey) else _Survey(), body, about, options)
     events: list[Feedback] = [changed, *([response] if response else [])]
     return accept(*events)
 
@@ -84,10 +99,10 @@ def _response(survey: _Survey, body: bytes, about: dict[str, Any], options: Opti
         return None
     record_id = identifier(survey.id, "ticket.satisfaction_survey.id")
     return SurveyResponded(
-        unique_id=state_of(record_id, survey.scored_datetime, body),
+        unique_id=state_of(record_id, _given(survey.scored_datetime), body),
         record_id=record_id,
-        comment=comment_of(survey.body_text),
-        occurred_at=from_iso(survey.scored_datetime, "ticket.satisfaction_survey.scored_datetime"),
+        comment=comment_of(None if survey.body_text == "None" else survey.body_text),
+        occurred_at=from_iso(_given(survey.scored_datetime), "ticket.satisfaction_survey.scored_datetime"),
         **rating.fields(score),
         **about,
     )
@@ -107,14 +122,19 @@ def _about(read: _Template, received_at: datetime) -> dict[str, Any]:
         "subject": present(ticket.subject),
         "ticket_url": f"https://{domain}.gorgias.com/app/ticket/{ticket_id}" if domain and domain.isalnum() else None,
         "requester_email": email,
-        "requester_name": present(customer.name),
+        "requester_name": _given(customer.name),
         "account_hint": known(vendor_account_id=domain, **email_domain(email)),
         "assignee": person(
-            id=str(assignee.id) if assignee.id is not None else None,
-            name=present(assignee.name),
+            id=optional_identifier(assignee.id, "ticket.assignee_user.id"),
+            name=_given(assignee.name),
             email=email_of(assignee.email),
         ),
     }
+
+
+def _given(value: str | None) -> str | None:
+    """The text; None where the template wrote a null out."""
+    return None if is_missing(value) else present(value)
 
 
 SOURCE = Source(name="gorgias", verify=shared_secret.verify, translate=translate)

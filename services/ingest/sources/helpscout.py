@@ -1,5 +1,6 @@
-"""Help Scout: satisfaction ratings, answers to message surveys, and conversations whose status changed."""
+"""Help Scout: satisfaction ratings, answers to message surveys, and conversations that changed or were replied to."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +49,14 @@ _WORDS = {
     **{word: (THUMBS, word) for word in THUMBS.values},
     "thumbs up": (THUMBS, "thumbs-up"),
     "thumbs down": (THUMBS, "thumbs-down"),
+    "👍": (THUMBS, "thumbs-up"),
+    "👎": (THUMBS, "thumbs-down"),
+    "😀": (FACES, "Happy"),
+    "😐": (FACES, "Neutral"),
+    "🙁": (FACES, "Sad"),
 }
+_SKIN_TONE = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+_LONGEST_WORD = 40
 
 
 class _Email(msgspec.Struct):
@@ -79,6 +87,7 @@ class _Rating(msgspec.Struct):
     id: Identifier | None = None
     customer: _Customer | None = None
     ticketId: Identifier | None = None
+    threadId: Identifier | None = None
     mailbox: _Mailbox | None = None
     rating: Any = None
     comments: str | None = None
@@ -102,18 +111,28 @@ class _Threads(msgspec.Struct):
 
 
 class _Conversation(msgspec.Struct):
+    """As the Mailbox API has it, and as the pages about webhooks describe it."""
+
     id: Identifier | None = None
+    number: Identifier | None = None
     status: str | None = None
     subject: str | None = None
     mailboxId: Identifier | None = None
+    mailbox: _Mailbox | None = None
     assignee: _Customer | None = None
+    owner: _Customer | None = None
     primaryCustomer: _Customer | None = None
+    customer: _Customer | None = None
     userUpdatedAt: str | None = None
+    userModifiedAt: str | None = None
+    modifiedAt: str | None = None
+    threads: list[_Thread] | int | None = None
     embedded: _Threads | None = msgspec.field(default=None, name="_embedded")
     links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
 
 
 class _Answer(msgspec.Struct):
+    name: str | None = None
     value: Any = None
     category: str | None = None
     comment: str | None = None
@@ -172,6 +191,7 @@ def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
             source="helpscout",
             unique_id=state_of(record_id, when, body),
             record_id=record_id,
+            record_key=_thread(ticket_id, read.threadId),
             received_at=received_at,
             comment=comment_of(read.comments),
             ticket_id=ticket_id,
@@ -183,30 +203,37 @@ def _rated(read: _Rating, body: bytes, received_at: datetime) -> Translation:
     )
 
 
+def _thread(ticket_id: str | None, thread_id: Identifier | None) -> str | None:
+    """The message that was rated: the report of ratings has no ids of theirs."""
+    thread = optional_identifier(thread_id, "threadId")
+    return f"thread:{ticket_id}:{thread}" if ticket_id and thread else None
+
+
 def _changed(read: _Conversation, body: bytes, received_at: datetime) -> Translation:
     status = STATUSES.get(read.status or "")
     if status is None:
         return ignore("Conversations of this status (spam) are not needed.")
-    unique_id = state_of(f"convo.status:{identifier(read.id, 'id')}:{read.status}", read.userUpdatedAt, body)
+    unique_id = state_of(f"convo.status:{identifier(read.id, 'id')}:{read.status}", _updated_at(read), body)
     return accept(_ticket(read, unique_id, received_at, ticket_status=status))
 
 
 def _replied(read: _Conversation, body: bytes, received_at: datetime) -> Translation:
     """An agent's reply to the customer: the conversation with its threads, newest first. It tells of no new status."""
-    replies = [thread for thread in (read.embedded or _Threads()).threads if thread.type in ("message", "reply")]
+    threads = read.threads if isinstance(read.threads, list) else (read.embedded or _Threads()).threads
+    replies = [thread for thread in threads if thread.type in ("message", "reply")]
     last = max(replies, key=lambda thread: thread.createdAt or "", default=_Thread())
-    at = from_iso(last.createdAt, "thread.createdAt") or from_iso(read.userUpdatedAt, "userUpdatedAt") or received_at
+    at = from_iso(last.createdAt, "thread.createdAt") or from_iso(_updated_at(read), "userUpdatedAt") or received_at
     author = last.createdBy or _Customer()
     by = email_of(author.email) or _name(author)
-    reply_id = optional_identifier(last.id, "thread.id") or read.userUpdatedAt
+    reply_id = optional_identifier(last.id, "thread.id") or _updated_at(read)
     unique_id = state_of(f"convo.agent.reply.created:{identifier(read.id, 'id')}", reply_id, body)
     return accept(_ticket(read, unique_id, received_at, replied_at=at, replied_by=by))
 
 
 def _ticket(read: _Conversation, unique_id: str, received_at: datetime, **told: Any) -> TicketChanged:
     record_id = identifier(read.id, "id")
-    assignee = read.assignee or _Customer()
-    web = (read.links or {}).get("web")
+    assignee = read.assignee or read.owner or _Customer()
+    mailbox_id = read.mailboxId if read.mailboxId is not None else (read.mailbox or _Mailbox()).id
     return TicketChanged(
         source="helpscout",
         unique_id=identifier(unique_id, "the delivery id"),
@@ -214,16 +241,27 @@ def _ticket(read: _Conversation, unique_id: str, received_at: datetime, **told: 
         received_at=received_at,
         ticket_id=record_id,
         subject=present(read.subject),
-        ticket_url=link_of(web.href) if web else None,
+        ticket_url=_link(read, record_id),
         assignee=person(
             id=optional_identifier(assignee.id, "assignee.id"),
             name=_name(assignee),
             email=email_of(assignee.email),
         ),
-        occurred_at=from_iso(read.userUpdatedAt, "userUpdatedAt"),
+        occurred_at=from_iso(_updated_at(read), "userUpdatedAt"),
         **told,
-        **_who(read.primaryCustomer, mailbox_id=optional_identifier(read.mailboxId, "mailboxId")),
+        **_who(read.primaryCustomer or read.customer, mailbox_id=optional_identifier(mailbox_id, "mailboxId")),
     )
+
+
+def _updated_at(read: _Conversation) -> str | None:
+    return read.userUpdatedAt or read.userModifiedAt or read.modifiedAt
+
+
+def _link(read: _Conversation, record_id: str) -> str | None:
+    web = (read.links or {}).get("web") or _Link()
+    number = optional_identifier(read.number, "number")
+    own = f"https://secure.helpscout.net/conversation/{record_id}/{number}/" if number else None
+    return link_of(web.href) or own
 
 
 def _answered(read: _SurveyAnswer, body: bytes, received_at: datetime) -> Translation:
@@ -252,14 +290,17 @@ def _answered(read: _SurveyAnswer, body: bytes, received_at: datetime) -> Transl
 
 
 def _answer_score(answer: _Answer) -> Score | None:
-    """NPS answers have a category, whose name can be wrong and is not used."""
+    """NPS answers have a category, whose name can be wrong and is not used. Faces and thumbs are emoji with a name.
+    https://developer.helpscout.com/webhooks/objects/survey-response-data"""
     if answer.category is not None:
         return rating.rate(NPS_0_10, answer.value, "response.value")
-    return _word(answer.value)
+    return _word(answer.name) or _word(answer.value)
 
 
 def _word(raw: Any) -> Score | None:
-    scale, word = _WORDS.get(raw.strip().lower() if isinstance(raw, str) else "", (None, None))
+    if not isinstance(raw, str) or len(raw) > _LONGEST_WORD:
+        return None
+    scale, word = _WORDS.get(_SKIN_TONE.sub("", raw.strip().lower()), (None, None))
     return scale.score(raw, word) if scale else None
 
 

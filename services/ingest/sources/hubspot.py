@@ -53,8 +53,9 @@ class _Change(msgspec.Struct):
     objectId: Identifier | None = None
     objectTypeId: str | None = None
     propertyName: str | None = None
-    propertyValue: str | int | None = None
+    propertyValue: str | int | float | bool | None = None
     occurredAt: int | float | str | None = None
+    mergedObjectIds: list[Identifier] | None = None
 
 
 class _Submission(msgspec.Struct):
@@ -86,7 +87,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     if not events:
         reason = None if rejected else "HubSpot events of these kinds are not needed; we take tickets' stages."
         return Translation(Outcome.IGNORE, reason=reason, rejected=rejected)
-    thin = any(isinstance(event, SurveyResponded) and not event.withdrawn for event in events)
+    thin = any(isinstance(event, SurveyResponded) and event.is_thin for event in events)
     return Translation(Outcome.ACCEPT_ENRICH if thin else Outcome.ACCEPT, events, rejected=rejected)
 
 
@@ -95,6 +96,9 @@ def _changed(change: _Change, options: Options, received_at: datetime) -> list[F
     of_ticket = kind.startswith("ticket.") or change.objectTypeId == TICKET
     if of_ticket and kind.endswith(("deletion", "Deletion")):
         return [_ticket(change, "deleted", received_at)]
+    if of_ticket and kind.endswith(".merge"):
+        gone = (msgspec.structs.replace(change, objectId=id_) for id_ in change.mergedObjectIds or [])
+        return [_ticket(one, "merged", received_at) for one in gone]
     if of_ticket and kind.endswith("propertyChange") and change.propertyName == STAGE:
         closed = str(change.propertyValue) in options.get("closed_stage_ids", CLOSED_STAGES)
         return [_ticket(change, "closed" if closed else "open", received_at)]

@@ -47,7 +47,7 @@ CONVERSATION_TOPICS = (
     "conversation.operator.closed",
     DELETED,
 )
-REPLY_TOPIC = "conversation.admin.replied"
+REPLY_TOPICS = ("conversation.admin.replied", "ticket.admin.replied")
 TICKET_TOPICS = ("ticket.closed", "ticket.resolved", "ticket.state.updated")
 
 CONVERSATION_STATES = {"open": "open", "closed": "closed", "snoozed": "pending"}
@@ -87,13 +87,17 @@ class _Rating(msgspec.Struct):
 
 
 class _Part(msgspec.Struct):
+    """A part of a conversation or of a ticket."""
+
     part_type: str | None = None
+    body: str | None = None
     created_at: Epoch | None = None
     author: _Person | None = None
 
 
 class _Parts(msgspec.Struct):
     conversation_parts: list[_Part] = []
+    ticket_parts: list[_Part] = []
 
 
 class _TicketState(msgspec.Struct):
@@ -119,7 +123,10 @@ class _Item(msgspec.Struct):
     links: dict[str, Any] | None = None
     conversation_rating: _Rating | None = None
     conversation_parts: _Parts | None = None
+    ticket_parts: _Parts | None = None
     ticket_rating: _Rating | None = None
+    rating: Any = None
+    remark: str | None = None
     ticket_attributes: dict[str, Any] | None = None
     ticket_state: _TicketState | str | None = None
 
@@ -148,12 +155,12 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
         raise Unprocessable("topic is missing.")
     if topic == "ping":
         return handshake("Intercom's ping.")
-    if topic not in (*RATING_TOPICS, *CONVERSATION_TOPICS, *TICKET_TOPICS, REPLY_TOPIC):
+    if topic not in (*RATING_TOPICS, *CONVERSATION_TOPICS, *TICKET_TOPICS, *REPLY_TOPICS):
         return ignore("Intercom topics of this kind are not needed; we take closed, reopened, rated and replied.")
     item, is_ticket = _item(envelope, topic)
     about = _about(envelope, item, is_ticket, topic, received_at)
-    if topic == REPLY_TOPIC:
-        return _replied(item, about, received_at)
+    if topic in REPLY_TOPICS:
+        return _replied(_parts(envelope, item), item, about, received_at)
     response = _response(item, about, options)
     if topic in RATING_TOPICS:
         return accept(response) if response else ignore("The conversation is not rated.")
@@ -165,9 +172,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     return accept(*events)
 
 
-def _replied(item: _Item, about: dict[str, Any], received_at: datetime) -> Translation:
+def _replied(parts: list[_Part], item: _Item, about: dict[str, Any], received_at: datetime) -> Translation:
     """An admin's reply to the customer. It tells of no change of state."""
-    parts = item.conversation_parts.conversation_parts if item.conversation_parts else []
     replies = [part for part in parts if part.author is not None and part.author.type == "admin" and _is_public(part)]
     if parts and not replies:
         return ignore("The reply is a note, or not an admin's.")
@@ -179,8 +185,20 @@ def _replied(item: _Item, about: dict[str, Any], received_at: datetime) -> Trans
     return accept(TicketChanged(record_id=_record_id(item), occurred_at=at, replied_at=at, replied_by=by, **told))
 
 
-def _is_public(part: "_Part") -> bool:
-    return part.part_type in (None, "comment")
+def _parts(envelope: _Envelope, item: _Item) -> list[_Part]:
+    """Those of the notification; a reply to a ticket comes beside it."""
+    beside = ((envelope.data.item if envelope.data else None) or {}).get("ticket_part")
+    if beside is not None:
+        return [shape(beside, _Part)]
+    if item.ticket_parts is not None:
+        return item.ticket_parts.ticket_parts
+    return item.conversation_parts.conversation_parts if item.conversation_parts else []
+
+
+def _is_public(part: _Part) -> bool:
+    """A reply may assign, close or reopen as well, and is named for that; a note is nothing the customer reads."""
+    kind = part.part_type or "comment"
+    return kind == "comment" or (bool(present(part.body)) and not kind.startswith("note"))
 
 
 def _item(envelope: _Envelope, topic: str) -> tuple[_Item, bool]:
@@ -202,7 +220,7 @@ def _updated_at(item: _Item) -> datetime | None:
 
 def _response(item: _Item, about: dict[str, Any], options: Options) -> SurveyResponded | None:
     """None where nobody rated; Intercom then sends `{}`."""
-    rating = item.conversation_rating or item.ticket_rating or _Rating()
+    rating = item.conversation_rating or item.ticket_rating or _Rating(item.rating, item.remark)
     try:
         score = scale_of(options, "csat", CSAT_1_5).score(rating.rating)
     except ScoreError as wrong:

@@ -1,4 +1,4 @@
-"""Jira Service Management: issues that change status, and the satisfaction field."""
+"""Jira Service Management, Cloud and Data Center: issues that change status, the satisfaction field, and replies."""
 
 from datetime import datetime
 from typing import Any
@@ -38,10 +38,16 @@ from services.ingest.sources.reading import (
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 DELIVERY = "x-atlassian-webhook-identifier"
+UPDATED, DELETED, COMMENTED = "jira:issue_updated", "jira:issue_deleted", "comment_created"
+SATISFACTION = "satisfaction"
 
 
 class _Person(msgspec.Struct):
+    """Data Center has a `name` where Cloud has accountId and accountType."""
+
     accountId: Identifier | None = None
+    name: Identifier | None = None
+    accountType: str | None = None
     displayName: str | None = None
     emailAddress: str | None = None
 
@@ -75,6 +81,12 @@ class _Item(msgspec.Struct, rename={"before": "from", "before_words": "fromStrin
     before_words: Any = None
 
 
+class _Comment(msgspec.Struct):
+    author: _Person | None = None
+    created: str | None = None
+    jsdPublic: bool | None = None
+
+
 class _Changelog(msgspec.Struct):
     items: list[_Item] = []
 
@@ -84,6 +96,7 @@ class _Event(msgspec.Struct):
     timestamp: int | float | str | None = None
     issue: _Issue | None = None
     changelog: _Changelog | None = None
+    comment: _Comment | None = None
 
 
 class _Kind(msgspec.Struct):
@@ -97,16 +110,18 @@ def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: dat
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
     """Names of statuses are localised and custom; the category and the changelog are not."""
     document = parse_json(request.body)
-    if shape(document, _Kind).webhookEvent not in ("jira:issue_updated", "jira:issue_deleted"):
-        return ignore("Jira events of this kind are not needed; we take issues updated and deleted.")
+    if shape(document, _Kind).webhookEvent not in (UPDATED, DELETED, COMMENTED):
+        return ignore("Jira events of this kind are not needed; we take issues updated and deleted, and comments.")
     event = shape(document, _Event)
     issue = event.issue or _Issue()
     fields = shape(issue.fields or {}, _Known)
     unique_id = identifier(request.headers.get(DELIVERY) or digest(request.body), DELIVERY)
     about = _about(issue, fields, unique_id, options, received_at)
-    changed = {item.fieldId or item.field: item for item in (event.changelog or _Changelog()).items}
+    if event.webhookEvent == COMMENTED:
+        return _commented(event.comment or _Comment(), fields, _issue_id(issue), about, received_at)
+    changed = {_changed_field(item, options): item for item in (event.changelog or _Changelog()).items}
     events: list[Feedback] = []
-    if event.webhookEvent == "jira:issue_deleted":
+    if event.webhookEvent == DELETED:
         about["ticket_status"] = "deleted"
         changed = {"status": _Item()}
     if "status" in changed and about["ticket_status"]:
@@ -115,7 +130,36 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     field = options.get("satisfaction_field")
     if field and field in changed:
         events += _responses(event, issue, changed[field], about, options)
-    return accept(*events) if events else ignore("Neither the status nor the satisfaction changed.")
+    if events:
+        return accept(*events)
+    missing = "" if field else " Ratings need the option satisfaction_field."
+    return ignore(f"Neither the status nor the satisfaction changed.{missing}")
+
+
+def _changed_field(item: _Item, options: Options) -> str | None:
+    """Data Center names a field in words, and its own ones in English or the site's language."""
+    words = (item.field or "").casefold()
+    if item.fieldId is None and words == options.get("satisfaction_name", SATISFACTION).casefold():
+        return options.get("satisfaction_field")
+    return item.fieldId or item.field
+
+
+def _commented(
+    comment: _Comment, fields: _Known, record_id: str, about: dict[str, Any], received_at: datetime
+) -> Translation:
+    """An agent's public comment is the reply to the customer. It tells of no change of status."""
+    author, reporter = comment.author or _Person(), fields.reporter or _Person()
+    by_customer = author.accountType not in (None, "atlassian") or _person_id(author) in (None, _person_id(reporter))
+    if by_customer or comment.jsdPublic is not True:
+        return ignore("The comment is not an agent's public one.")
+    at = from_iso(comment.created, "comment.created") or received_at
+    by = email_of(author.emailAddress) or present(author.displayName)
+    told = {**about, "ticket_status": None, "occurred_at": at, "replied_at": at, "replied_by": by}
+    return accept(TicketChanged(record_id=record_id, **told))
+
+
+def _person_id(who: _Person) -> str | None:
+    return optional_identifier(who.accountId if who.accountId is not None else who.name, "accountId")
 
 
 def _issue_id(issue: _Issue) -> str:
@@ -163,7 +207,7 @@ def _about(issue: _Issue, fields: _Known, unique_id: str, options: Options, rece
         "requester_name": present(reporter.displayName),
         "account_hint": known(organization_names=_organizations(issue, options), **email_domain(email)),
         "assignee": person(
-            id=optional_identifier(assignee.accountId, "assignee.accountId"),
+            id=_person_id(assignee),
             name=present(assignee.displayName),
             email=email_of(assignee.emailAddress),
         ),
@@ -192,6 +236,7 @@ SOURCE = Source(
         "site": lambda value: text(value).rstrip("/"),
         "satisfaction_field": text,
         "satisfaction_date_field": text,
+        "satisfaction_name": text,
         "organizations_field": text,
     },
 )

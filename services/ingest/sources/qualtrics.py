@@ -31,6 +31,7 @@ from services.ingest.sources.reading import (
 from services.ingest.sources.shared_secret import verify_with_query
 from shared.events.catalog import SurveyResponded
 
+COMPLETED = "completedResponse"
 _MAX_FIELDS = 100
 
 
@@ -60,6 +61,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     form = _form(request.body)
     document = parse_json(form["MSG"].encode("utf-8", "replace")) if "MSG" in form else form
     message = shape(document, _Message)
+    topic = form.get("Topic") or form.get("topic")
+    if topic and COMPLETED not in topic:
+        return ignore(f"Qualtrics events of this topic are not needed; we take {COMPLETED}.")
     if (message.Status or "Complete") != "Complete":
         return ignore("The response is not complete.")
     response_id = identifier(message.ResponseID, "ResponseID")

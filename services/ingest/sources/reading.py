@@ -23,6 +23,9 @@ _DELICATE = re.compile(rb"\\u00(?:00|3[aA])")
 _BOM = b"\xef\xbb\xbf"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REPLACEMENT = "\ufffd"
+_UNFILLED = ("{{", "<", "${")
+_FIRST_MILLISECONDS = 10**11
+_DIGITS = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,9})?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EMAIL = re.compile(r"[^\s@<>,;:\"]+@([^\s@<>,;:\"/]+)")
 _LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
@@ -137,6 +140,11 @@ def state_of(record_id: str, stamp: Any, body: bytes) -> str:
     return identifier(f"{record_id}:{digest(body) if stamp in (None, '') else stamp}", "the delivery id")
 
 
+def is_unfilled(value: Any) -> bool:
+    """Whether a template's placeholder came as it is: the vendor's button for testing a webhook fills none in."""
+    return isinstance(value, str) and value.lstrip().startswith(_UNFILLED)
+
+
 def present(value: str | None) -> str | None:
     """The text without white space around it, None where nothing is left."""
     return (value.strip() or None) if value else None
@@ -220,3 +228,12 @@ def from_epoch(value: float | int | str | None, name: str, per_second: int = 1) 
         return _EPOCH + timedelta(microseconds=round(float(value) * 1_000_000 / per_second))
     except (ValueError, OverflowError, OSError, TypeError):
         raise Unprocessable(f"{name} is not a time in {'milli' if per_second == 1000 else ''}seconds.") from None
+
+
+def from_either(value: float | int | str | None, name: str) -> datetime | None:
+    """ISO 8601, or seconds or (after 1973) milliseconds since 1970: for templates, whose writer chose the form.
+    Raises Unprocessable."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value.strip()):
+        return from_iso(value, name)
+    number = float(value) if isinstance(value, str) else value or 0
+    return from_epoch(value, name, 1000 if number >= _FIRST_MILLISECONDS else 1)

@@ -23,8 +23,9 @@ from services.ingest.sources.reading import (
     digest,
     email_domain,
     email_of,
-    from_iso,
+    from_either,
     identifier,
+    is_unfilled,
     known,
     optional_identifier,
     parse_json,
@@ -33,7 +34,6 @@ from services.ingest.sources.reading import (
 )
 from shared.events.catalog import SurveyResponded
 
-_UNFILLED = ("<", "{{", "${")
 # Retently's stars are five points.
 METRICS = {"nps": "nps", "csat": "csat", "ces": "ces", "star": "csat", "5-star": "csat"}
 
@@ -43,7 +43,7 @@ class _Feedback(msgspec.Struct):
     metric: str | None = None
     score: Any = None
     comment: str | None = None
-    responded_at: str | None = None
+    responded_at: int | float | str | None = None
     campaign_id: Identifier | None = None
     ticket_id: Identifier | None = None
 
@@ -69,7 +69,7 @@ class _Listed(msgspec.Struct):
     metricsType: str | None = None
     score: Any = None
     comments: str | None = None
-    createdDate: str | None = None
+    createdDate: int | float | str | None = None
     campaignId: Identifier | None = None
     email: str | None = None
     firstName: str | None = None
@@ -81,7 +81,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     """https://help.retently.com/en/articles/4990922 : there is no id of the delivery; its body is its own."""
     read = _read(parse_json(request.body))
     feedback, customer = read.feedback or _Feedback(), read.customer or _Customer()
-    if str(feedback.id or "").startswith(_UNFILLED):
+    if is_unfilled(feedback.id):
         return handshake("The placeholders are not filled in: a test of the webhook.")
     if read.event and read.event.strip().lower() not in ("feedback", "new feedback"):
         return ignore("Retently events of this kind are not needed; we take new feedback.")
@@ -107,7 +107,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
                 external_id=optional_identifier(customer.company_id, "customer.company_id"),
                 **email_domain(email),
             ),
-            occurred_at=from_iso(feedback.responded_at, "feedback.responded_at"),
+            occurred_at=from_either(feedback.responded_at, "feedback.responded_at"),
             survey_id=optional_identifier(feedback.campaign_id, "feedback.campaign_id"),
             **rating.fields(score),
         )

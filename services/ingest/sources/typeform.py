@@ -43,9 +43,14 @@ class _Field(msgspec.Struct):
     ref: str | None = None
 
 
+class _Choice(msgspec.Struct):
+    label: str | int | float | None = None
+
+
 class _Answer(msgspec.Struct):
     field: _Field | None = None
     number: Any = None
+    choice: _Choice | None = None
     text: str | None = None
     email: str | None = None
 
@@ -91,10 +96,17 @@ def _scores(answers: list[_Answer], options: Options) -> Iterator[tuple[str, Any
     for answer in answers:
         field = answer.field or _Field()
         ref = field.ref or field.id or ""
-        scale = scales.get(ref) or (NPS_0_10 if field.type == "nps" else None)
-        score = rating.rate(scale, answer.number, f"the answer to {ref[:40]}") if scale else None
+        scale = scales.get(ref) or scales.get(field.id or "") or (NPS_0_10 if field.type == "nps" else None)
+        score = rating.rate(scale, _value(answer), f"the answer to {ref[:40]}") if scale else None
         if score is not None:
             yield ref, score
+
+
+def _value(answer: _Answer) -> Any:
+    """Ratings, opinion scales and NPS are numbers; a choice, and a short text, may be written as one."""
+    if answer.number is not None:
+        return answer.number
+    return answer.choice.label if answer.choice else answer.text
 
 
 def _about(envelope: _Envelope, response: _Response, options: Options, received_at: datetime) -> dict[str, Any]:
@@ -118,7 +130,8 @@ def _first(answers: list[_Answer], kind: str, refs: tuple[str, ...] | None) -> s
     """The first answer of that kind, among the questions of `refs` where they are given."""
     for answer in answers:
         value: str | None = getattr(answer, kind)
-        if value and (refs is None or (answer.field or _Field()).ref in refs):
+        field = answer.field or _Field()
+        if value and (refs is None or field.ref in refs or field.id in refs):
             return value
     return None
 

@@ -56,14 +56,24 @@ class _Ticket(msgspec.Struct):
     title: str | None = None
     state: str | _Named | None = None
     customer: _Person | None = None
-    organization: _Named | None = None
+    organization: str | _Named | None = None
     owner: _Person | None = None
     updated_at: str | None = None
     close_at: str | None = None
 
 
+class _Article(msgspec.Struct, rename={"from_": "from"}):
+    internal: bool | None = None
+    sender: str | None = None
+    type: str | None = None
+    from_: str | None = None
+    created_at: str | None = None
+    created_by: str | _Person | None = None
+
+
 class _Body(msgspec.Struct):
     ticket: _Ticket
+    article: _Article | None = None
 
 
 def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
@@ -72,7 +82,8 @@ def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: dat
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
     """Shape: zammad/zammad-admin-documentation manage/webhook/payload.rst"""
-    ticket = shape(parse_json(request.body), _Body).ticket
+    body = shape(parse_json(request.body), _Body)
+    ticket = body.ticket
     state = ((ticket.state.name if isinstance(ticket.state, _Named) else ticket.state) or "").strip().casefold()
     status = options.get("status_text_map", {}).get(state) or STATUSES.get(state)
     if status is None:
@@ -85,19 +96,34 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
             unique_id=identifier(request.headers.get(DELIVERY) or digest(request.body), DELIVERY),
             record_id=record_id,
             received_at=received_at,
-            ticket_id=optional_identifier(ticket.number, "ticket.number"),
+            ticket_id=optional_identifier(ticket.number, "ticket.number") or record_id,
             ticket_status=status,
             subject=present(ticket.title),
             ticket_url=f"{base}/#ticket/zoom/{record_id}" if base else None,
             assignee=_owner(ticket.owner or _Person()),
             occurred_at=_occurred_at(ticket, status),
+            **_reply(body.article or _Article()),
             **_who(ticket),
         )
     )
 
 
+def _reply(article: _Article) -> dict[str, Any]:
+    """What an agent wrote to the customer; notes and what the customer or Zammad itself wrote are no reply."""
+    if article.sender != "Agent" or article.internal or article.type in (None, "note"):
+        return {}
+    name, _, address = (article.from_ or "").partition("<")
+    author = article.created_by if isinstance(article.created_by, _Person) else _Person()
+    return {
+        "replied_at": from_iso(article.created_at, "article.created_at"),
+        "replied_by": email_of(author.email) or email_of(address.rstrip("> ")) or _name(author) or present(name),
+    }
+
+
 def _who(ticket: _Ticket) -> dict[str, Any]:
     customer, organization = ticket.customer or _Person(), ticket.organization or _Named()
+    if isinstance(organization, str):
+        organization = _Named(name=organization)
     email = email_of(customer.email)
     return {
         "requester_email": email,

@@ -1,4 +1,4 @@
-"""Zendesk event webhooks (`zen:event-type:ticket.*`): status changes, merges, deletions and satisfaction ratings."""
+"""Zendesk event webhooks (`zen:event-type:ticket.*`): status changes, merges, deletions, replies and ratings."""
 
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,8 @@ from shared.events.catalog import SurveyResponded, TicketChanged
 
 PREFIX = "zen:event-type:"
 RATED = ("ticket.csat_received",)
-STATUS_CHANGED = "ticket.status_changed"
+COMMENTED = "ticket.comment_added"
+STATUS_CHANGED = ("ticket.status_changed", "ticket.undeleted")
 # Event types that say the new status by their name.
 STATUS_BY_TYPE = {
     "ticket.merged": "merged",
@@ -45,6 +46,16 @@ class _Satisfaction(msgspec.Struct):
     comment: Any = None
 
 
+class _Author(msgspec.Struct):
+    name: str | None = None
+    is_staff: bool | None = None
+
+
+class _Comment(msgspec.Struct):
+    is_public: bool | None = None
+    author: _Author | None = None
+
+
 class _Event(msgspec.Struct):
     current: Any = None
     satisfaction_score: _Satisfaction | str | int | float | None = None
@@ -55,6 +66,7 @@ class _Envelope(msgspec.Struct):
     type: str
     id: Identifier | None = None
     time: str | None = None
+    subject: str | None = None
     account_id: Identifier | None = None
     detail: _Detail | None = None
     event: _Event | None = None
@@ -63,11 +75,15 @@ class _Envelope(msgspec.Struct):
 def translate(document: dict[str, Any], options: Options, received_at: datetime) -> Translation:
     """Raises Unprocessable. https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events"""
     kind = _kind(document)
-    if kind not in RATED and kind != STATUS_CHANGED and kind not in STATUS_BY_TYPE:
-        return ignore("Zendesk events of this type are not needed; we take status changes and satisfaction ratings.")
+    if kind not in (*RATED, *STATUS_CHANGED, *STATUS_BY_TYPE, COMMENTED):
+        return ignore(
+            "Zendesk events of this type are not needed; we take status changes, comments and satisfaction ratings."
+        )
     envelope = shape(document, _Envelope)
     if kind in RATED:
         return _rated(envelope, options, received_at)
+    if kind == COMMENTED:
+        return _commented(envelope, options, received_at)
     return _changed(envelope, kind, options, received_at)
 
 
@@ -86,6 +102,17 @@ def _changed(envelope: _Envelope, kind: str, options: Options, received_at: date
         raise Unprocessable("event.current is not a Zendesk ticket status.")
     about = _about(envelope, options, received_at)
     return accept(TicketChanged(record_id=about["ticket_id"], **{**about, "ticket_status": status}))
+
+
+def _commented(envelope: _Envelope, options: Options, received_at: datetime) -> Translation:
+    """An agent's public comment is the reply to the customer. It tells of no change of status."""
+    comment = shape((envelope.event or _Event()).comment or {}, _Comment)
+    author = comment.author or _Author()
+    if not (comment.is_public and author.is_staff):
+        return ignore("The comment is not an agent's public one.")
+    about = {**_about(envelope, options, received_at), "ticket_status": None}
+    at = about["occurred_at"] or received_at
+    return accept(TicketChanged(record_id=about["ticket_id"], replied_at=at, replied_by=present(author.name), **about))
 
 
 def _rated(envelope: _Envelope, options: Options, received_at: datetime) -> Translation:
@@ -129,7 +156,9 @@ def _comment(value: Any) -> str | None:
 
 def _about(envelope: _Envelope, options: Options, received_at: datetime) -> dict[str, Any]:
     detail = envelope.detail or _Detail()
-    ticket_id = identifier(detail.id, "detail.id")
+    # The subject is zen:ticket:<id>.
+    of_subject = (envelope.subject or "").rpartition(":ticket:")[2]
+    ticket_id = identifier(detail.id if detail.id is not None else of_subject, "detail.id")
     subdomain = options.get("subdomain")
     return {
         "source": "zendesk",

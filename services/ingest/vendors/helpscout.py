@@ -23,7 +23,7 @@ async def sign_in(api: Api, token: str) -> Mapping[str, str]:
 async def list_since(api: Api, window: Window, options: Options, now: datetime) -> AsyncIterator[SurveyResponded]:
     """https://developer.helpscout.com/mailbox-api/endpoints/reports/happiness/reports-happiness-ratings/
 
-    The report does not tell a rating's own id, so the router recognises these by conversation, score and time."""
+    The report does not tell a rating's own id: conversation and thread identify it, as they do in the webhook."""
     page = 1
     emails: dict[str, list[dict[str, Any]]] = {}
     while True:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from shared.events.catalog import FeedbackScored, SurveyResponded
 
 LISTING_TOLERANCE = timedelta(minutes=1)
-TWINS_APART = timedelta(hours=1)
 _SAID = (
     "metric normalised_score survey_id ticket_id ticket_url subject requester_email requester_name assignee withdrawn"
 ).split()
@@ -92,9 +91,3 @@ def only_listed(change: Change, known: Stored, answer: SurveyResponded, comment:
     rescored = answer.normalised_score != known.normalised_score
     commented = bool(answer.comment) and (answer.comment or "").strip() != (comment or "").strip()
     return not (newer and (rescored or commented))
-
-
-def is_twin(known: Stored, answer: SurveyResponded) -> bool:
-    """Whether both are the same answer of the same ticket: the same score at about the same time."""
-    apart = abs((answer.occurred_at or answer.received_at) - known.occurred_at)
-    return known.normalised_score == answer.normalised_score and apart <= TWINS_APART

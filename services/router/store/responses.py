@@ -69,8 +69,8 @@ _OF_ORPHANS = (
 _WHOLE = select(responses).where(responses.c.id == bindparam("id"))
 
 
-def response_id(source: str, record_id: str) -> str:
-    return ids.derive("response", source, record_id)
+def response_id(source: str, key: str) -> str:
+    return ids.derive("response", source, key)
 
 
 async def unseen(connection: AsyncConnection, event_ids: Sequence[str], now: datetime) -> set[str]:

@@ -1,11 +1,12 @@
 """The turns of the vendors beyond the first five."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from services.ingest.guides import GUIDES
 from services.ingest.signatures import InvalidSignature
 from services.ingest.sources import BY_NAME
 from services.ingest.sources.base import Outcome, Translation, Unprocessable, WebhookRequest
@@ -28,6 +29,12 @@ def translate(source: str, document: Any, options: dict[str, Any] | None = None,
 def given(source: str, file: str) -> tuple[Sample, Any]:
     found = sample(source, file)
     return found, json.loads(found.body)
+
+
+def refused(source: str, document: Any) -> Unprocessable:
+    with pytest.raises(Unprocessable) as wrong:
+        translate(source, document)
+    return wrong.value
 
 
 def one(translation: Translation) -> Any:
@@ -189,6 +196,12 @@ class TestThin:
         with pytest.raises(InvalidSignature):
             source.verify(request, ["t"], {}, NOW)
 
+    def test_qualtrics_events_of_other_topics_are_ignored(self) -> None:
+        body = qualtrics_form('{"SurveyID":"SV_1","BrandID":"acme"}', "key")
+        assert "ResponseID" in str(refused("qualtrics", body))
+        other = body.replace(b"acme.completedResponse", b"acme.controlpanel.activateSurvey")
+        assert translate("qualtrics", other).outcome is Outcome.IGNORE
+
 
 class TestHubspot:
     def test_a_stage_that_is_not_closed_reopens_and_a_deletion_deletes(self) -> None:
@@ -251,6 +264,17 @@ class TestJira:
         body["issue"]["fields"]["status"]["statusCategory"]["key"] = "indeterminate"
         ticket = one(translate("jira", body))
         assert (ticket.ticket_status, ticket.ticket_url) == ("open", "https://acme.atlassian.net/browse/SUP-812")
+
+    def test_without_its_field_a_rating_says_which_option_is_missing(self) -> None:
+        _, body = given("jira", "issue_updated_satisfaction")
+        assert "satisfaction_field" in (translate("jira", body, {}).reason or "")
+
+    def test_data_center_names_the_field_in_words_of_its_language(self) -> None:
+        found, body = given("jira", "datacenter")
+        body["changelog"]["items"][0]["field"] = "Zufriedenheit"
+        assert not translate("jira", body, found.options).events
+        named = {**found.options, "satisfaction_name": "zufriedenheit"}
+        assert one(translate("jira", body, named)).normalised_score == 2
 
     def test_a_cleared_satisfaction_is_no_score(self) -> None:
         found, body = given("jira", "issue_updated_satisfaction")
@@ -363,6 +387,25 @@ class TestSharedSecretOnly:
         body["ticket"]["satisfaction_survey"]["score"] = None
         assert isinstance(one(translate("gorgias", body)), TicketChanged)
         body["ticket"]["satisfaction_survey"] = None
+        assert isinstance(one(translate("gorgias", body)), TicketChanged)
+
+    @pytest.mark.parametrize("name", ["freshdesk", "gorgias"])
+    def test_the_template_unfilled_is_a_test_of_the_webhook(self, name: str) -> None:
+        template = GUIDES[name].template_text() or ""
+        assert translate(name, template.encode()).outcome is Outcome.HANDSHAKE
+
+    @pytest.mark.parametrize(
+        "responded", ["2026-03-02 11:00:00", "2026-03-02T12:00:00+01:00", 1772449200, "1772449200000"]
+    )
+    def test_the_time_of_an_answer_is_read_in_every_form(self, responded: Any) -> None:
+        _, body = given("asknicely", "response")
+        body["question"]["responded"] = responded
+        assert one(translate("asknicely", body)).occurred_at == datetime(2026, 3, 2, 11, tzinfo=UTC)
+
+    @pytest.mark.parametrize("survey", [None, "", "None", {"id": "None", "score": "None", "scored_datetime": "None"}])
+    def test_gorgias_nulls_are_no_answer(self, survey: Any) -> None:
+        _, body = given("gorgias", "ticket")
+        body["ticket"]["satisfaction_survey"] = survey
         assert isinstance(one(translate("gorgias", body)), TicketChanged)
 
     def test_a_changed_answer_is_another_delivery_of_the_same_record(self) -> None:

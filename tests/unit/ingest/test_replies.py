@@ -9,6 +9,7 @@ import pytest
 from services.ingest.sources import BY_NAME
 from services.ingest.sources.base import Outcome, Translation, WebhookRequest
 from tests.support.ingest import NOW
+from tests.support.payloads import sample
 
 AT = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
 
@@ -71,6 +72,18 @@ def chatwoot(**facts: Any) -> dict[str, Any]:
     return {**message, **facts}
 
 
+def changed(source: str, file: str, *path: str | int, to: Any) -> Any:
+    """The document of a sample with the value at `path` replaced."""
+    document = place = json.loads(sample(source, file).body)
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = to
+    return document
+
+
+AGENT = "5b10ac8d82e05b22cc7d4ef5"
+
+
 @pytest.mark.parametrize(
     ("source", "document", "headers", "ticket_id"),
     [
@@ -96,7 +109,34 @@ def test_an_agents_reply_is_told_with_its_time_and_author(
         ("chatwoot", chatwoot(message_type="incoming")),
         ("chatwoot", chatwoot(message_type="template", content_type="input_csat")),
         ("chatwoot", chatwoot(sender={"id": 5, "name": "Robo", "type": "agent_bot"})),
+        ("intercom", intercom(part_type="note_and_reopen")),
+        ("intercom", intercom(part_type="assignment")),
+        ("intercom", changed("intercom", "replied_to", "data", "item", "ticket_part", "author", "type", to="bot")),
+        ("intercom", changed("intercom", "replied_to", "data", "item", "ticket_part", "part_type", to="note")),
+        ("zendesk", changed("zendesk", "comment_added", "event", "comment", "is_public", to=False)),
+        ("zendesk", changed("zendesk", "comment_added", "event", "comment", "author", "is_staff", to=False)),
+        ("zendesk", changed("zendesk", "comment_added", "event", to=None)),
+        ("jira", changed("jira", "comment_created", "comment", "jsdPublic", to=False)),
+        ("jira", changed("jira", "comment_created", "comment", "jsdPublic", to=None)),
+        ("jira", changed("jira", "comment_created", "comment", "author", "accountType", to="customer")),
+        ("jira", changed("jira", "comment_created", "issue", "fields", "reporter", to={"accountId": AGENT})),
+        ("front", changed("front", "app_webhook", "payload", "target", "data", "is_inbound", to=True)),
     ],
 )
 def test_what_is_no_public_reply_of_a_person_is_ignored(source: str, document: Any) -> None:
     assert translate(source, document).outcome is Outcome.IGNORE
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("sender", "Customer"), ("sender", "System"), ("internal", True), ("type", "note")]
+)
+def test_a_zammad_ticket_tells_of_a_reply_only_where_an_agent_wrote_to_the_customer(part: str, value: Any) -> None:
+    (told,) = translate("zammad", json.loads(sample("zammad", "ticket").body)).events
+    assert (told.replied_at, told.replied_by) == (
+        datetime(2026, 3, 2, 11, 0, 0, 310000, UTC),
+        "emma@chrispresso.example",
+    )
+    (event,) = translate("zammad", changed("zammad", "ticket", "article", part, to=value)).events
+    assert (event.replied_at, event.replied_by, event.ticket_status) == (None, None, "closed")
+    (event,) = translate("zammad", changed("zammad", "ticket", "article", to=None)).events
+    assert event.replied_at is None
