@@ -219,7 +219,7 @@ def _due(case: Case) -> Line:
 
 
 def _context(view: CaseView, why: str, now: datetime) -> tuple[Line, ...]:
-    first: Line = (f"{_clock(view.case, now)} · {view.case.id} · why you: {why}",)
+    first: Line = (f"{clock_in_words(view.case, now)} · {view.case.id} · why you: {why}",)
     last = history.last_event(view.last_entry, view.touch)
     return (first, last) if last else (first,)
 
@@ -235,7 +235,8 @@ def _away(view: CaseView, now: datetime) -> tuple[Line, ...]:
     return ((Strong("Owner looks away"), *until, f": Slack status “{hint.words}”"),)
 
 
-def _clock(case: Case, now: datetime) -> str:
+def clock_in_words(case: Case, now: datetime) -> str:
+    """What is due next, and when: `Due in 3 h 40 m`, `Close-out in 6 d`."""
     if case.ended:
         return state_word(case)
     if case.waiting_clocks:
