@@ -8,6 +8,8 @@ from starlette.routing import Route
 from services.router.cases import Cases
 from services.router.channels.slack import SlackChannel
 from services.router.covering import Covering
+from services.router.delivery import duplicates
+from services.router.delivery.duplicates import DuplicateSweep
 from services.router.delivery.loop import Delivery
 from services.router.preflight import PACE, Preflight
 from services.router.slack.absences import AwayDesk
@@ -48,8 +50,9 @@ class SlackService:
         desk = AwayDesk(covering, actors, channel, clock)
         self.commands = Commands(database, clock, actors, public_url, desk, privacy.dm)
         self.delivery = Delivery(runtime, database, cases, channel, wake)
-        pace = PACE if settings.rate_limits else timedelta(0)
-        self.preflight = Preflight(database, channel, runtime.policy, clock, pace)
+        gently = settings.rate_limits
+        self.preflight = Preflight(database, channel, runtime.policy, clock, PACE if gently else timedelta(0))
+        self.duplicates = DuplicateSweep(database, channel, clock, duplicates.PACE if gently else timedelta(0))
         self._endpoints = Endpoints(settings, clock, self.clicks, self.commands, self.homes)
 
     def routes(self) -> list[Route]:
@@ -63,6 +66,7 @@ class SlackService:
             Loop("slack sender", self.delivery.run),
             Loop("home tabs", self.homes.run),
             Loop("preflight", self.preflight.run),
+            Loop("duplicate sweep", self.duplicates.run),
         ]
         if self._settings.app_token is not None:
             token = self._settings.app_token.get_secret_value()
