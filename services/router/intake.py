@@ -267,7 +267,8 @@ class Intake:
 
 
 def _answer(row: RowMapping, at: datetime) -> Answer:
-    return Answer(row["id"], row["requester_email"], row["source"], row["ticket_id"], at)
+    who_and_where = (row["id"], row["requester_email"], row["source"], row["ticket_id"])
+    return Answer(*who_and_where, at, row["metric"], row["normalised_score"])
 
 
 def _content(scored: FeedbackScored) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def card(view: CaseView, why: str, now: datetime, case_url: str | None = None) -
         headline=headline(view, newest, case_url),
         text=sentence(view, newest),
         quote=quote(newest, case_url),
-        lines=(*_reasons(newest), *_promise(view)),
+        lines=(*_reasons(newest), *_given_again(view), *_promise(view)),
         fields=_fields(view, newest),
         context=(*_away(view, now), *_context(view, why, now)),
         buttons=() if case.merged_into else _BUTTONS[case.status],
@@ -153,10 +153,19 @@ def _crowd(view: CaseView) -> str:
     people = {response.requester_email or response.requester_name or response.id for response in standing}
     if len(people) > 1:
         return f"now {len(people)} people"
-    # One given again, or by a robot, has no clock of its own and is shown as one with the other.
+    counted = len(standing) - len(_repeats(view))
+    return f"{counted} responses" if counted > 1 else ""
+
+
+def _repeats(view: CaseView) -> list[ResponseView]:
+    """What was given again, or by a robot, has no clock of its own and is shown as one with the other."""
     promised = {clock.response_id for clock in view.case.clocks}
-    counted = [response for response in standing if response.id in promised]
-    return f"{len(counted)} responses" if len(counted) > 1 else ""
+    return [response for response in view.responses if not response.withdrawn and response.id not in promised]
+
+
+def _given_again(view: CaseView) -> tuple[Line, ...]:
+    again = len(_repeats(view))
+    return ((f"Given {again + 1} times, shown once.",),) if again and again < len(view.responses) else ()
 
 
 def _reasons(response: ResponseView | None) -> tuple[Line, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.noise import Answer
-from services.router.tables import deliveries, responses
+from services.router.tables import deliveries, responses, texts
 from shared import ids
 
 
@@ -88,13 +88,19 @@ async def of_ticket(connection: AsyncConnection, source: str, ticket_id: str) ->
 
 async def answers_of_case(connection: AsyncConnection, case_id: str, since: datetime, until: datetime) -> list[Answer]:
     """The case's flagged answers that came between these, in the order they came."""
-    names = ("id", "requester_email", "source", "ticket_id", "flagged_at")
+    names = ("id", "requester_email", "source", "ticket_id", "flagged_at", "metric", "normalised_score")
     statement = (
-        select(*(responses.c[name] for name in names))
+        select(*(responses.c[name] for name in names), texts.c.body)
+        .outerjoin(texts, texts.c.id == responses.c.comment_id)
         .where(responses.c.case_id == case_id, responses.c.flagged_at.between(since, until))
         .order_by(responses.c.flagged_at, responses.c.id)
     )
     return [Answer(*row) for row in await connection.execute(statement)]
+
+
+async def comment_of(connection: AsyncConnection, id_: str) -> str | None:
+    statement = select(texts.c.body).join(responses, responses.c.comment_id == texts.c.id).where(responses.c.id == id_)
+    return (await connection.execute(statement)).scalar_one_or_none()
 
 
 async def earlier_of_person(connection: AsyncConnection, response_id: str, since: datetime) -> dict[str, set[str]]:
