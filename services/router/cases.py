@@ -148,13 +148,15 @@ class Cases:
         case = await rows.load(tx, case_id)
         if case is None or need.answer is None:
             return None
-        span = max(self._policy.noise.duplicate_within, self._policy.noise.robot_within)
+        rules = self._policy.noise
+        span = max(rules.repeat_within, rules.duplicate_within, rules.robot_within)
         earlier = await responses.answers_of_case(tx, case_id, need.answer.at - span, need.answer.at + span)
         waiting = {clock.response_id for clock in case.waiting_clocks}
         own = [item for item in earlier if item.person == need.answer.person]
         if not any(item.response_id in waiting for item in own):
             return None
-        return noise.again(need.answer, own, self._policy.noise)
+        answer = replace(need.answer, comment=await responses.comment_of(tx, need.answer.response_id))
+        return noise.again(answer, own, rules)
 
     async def _join_quietly(
         self, tx: AsyncConnection, case_id: str, need: Need, again: noise.Again, now: datetime

@@ -109,4 +109,5 @@ class Raiser:
 
 
 def _answer(row: Mapping[Any, Any], at: datetime) -> Answer:
-    return Answer(row["id"], row["requester_email"], row["source"], row["ticket_id"], at)
+    who_and_where = (row["id"], row["requester_email"], row["source"], row["ticket_id"])
+    return Answer(*who_and_where, at, row["metric"], row["normalised_score"])

@@ -7,7 +7,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from services.router.slack.blocks import Rendered
-from services.slack_sandbox.validation import block_problems, text_total, view_problems
+from services.slack_sandbox.validation import block_problems, text_total, view_problems, view_too_large
 
 CARD_CHARACTERS = 6_000
 TEXT_BYTES = 3_800
@@ -36,3 +36,11 @@ def modal_problems(view: dict[str, Any]) -> list[str]:
 def everything_said(value: Any) -> str:
     """All of it as one text, as Slack would get it."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def home_problems(view: dict[str, Any]) -> list[str]:
+    problems = view_problems(view)
+    if view_too_large(view):
+        problems.append("over 250 KB")
+    View(**view).to_dict()
+    return problems

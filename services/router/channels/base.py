@@ -94,6 +94,23 @@ class Post:
     again: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A message of ours on display: whose notice's it is, when it came, and whether others answered to it."""
+
+    notice_id: str
+    ts: str
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One page of what stands in a place; `cursor` asks for the next, empty: there is none."""
+
+    messages: tuple[Standing, ...]
+    cursor: str = ""
+
+
 class Channel(Protocol):
     name: str
 
@@ -113,6 +130,14 @@ class Channel(Protocol):
 
     async def look(self, notice_id: str, place: str, thread: str | None, since: datetime) -> Sent | Outcome | None:
         """The message of this notice posted since then; None when it is not there; another outcome: cannot tell."""
+        ...
+
+    async def standing(self, place: str, thread: str | None, since: datetime, cursor: str = "") -> Shelf | Outcome:
+        """Our own messages there posted since then, a page at a time; an outcome when that cannot be told."""
+        ...
+
+    async def remove(self, place: str, ts: str) -> Outcome:
+        """Take a message of ours away. Gone: it is not there any more, or is not ours to remove (`removed` False)."""
         ...
 
     async def alive(self) -> str | None:

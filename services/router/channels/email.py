@@ -16,6 +16,7 @@ from services.router.channels.base import (
     RateLimited,
     Reachable,
     Sent,
+    Shelf,
     Unknown,
     Unreachable,
 )
@@ -64,6 +65,12 @@ class EmailChannel(Channel):
 
     async def look(self, notice_id: str, place: str, thread: str | None, since: datetime) -> Sent | Outcome | None:
         return None
+
+    async def standing(self, place: str, thread: str | None, since: datetime, cursor: str = "") -> Shelf | Outcome:
+        return Shelf(())
+
+    async def remove(self, place: str, ts: str) -> Outcome:
+        return Gone("an e-mail cannot be taken back", removed=False)
 
     async def alive(self) -> str | None:
         try:

@@ -19,6 +19,8 @@ from services.router.channels.base import (
     RateLimited,
     Reachable,
     Sent,
+    Shelf,
+    Standing,
     Unreachable,
 )
 from services.router.slack import blocks
@@ -42,6 +44,7 @@ _NOBODY = {
 }
 _CHECKED_FOR = 600.0  # seconds for which a channel is trusted not to have become a shared one
 SHARED_MARKS = ("is_ext_shared", "is_org_shared", "is_pending_ext_shared")
+_NOT_OURS = ("cant_delete_message", "compliance_exports_prevent_deletion")
 _DUPLICATE = ("duplicate_message_not_found", "duplicate_channel_not_found")
 
 
@@ -107,16 +110,36 @@ class SlackChannel(Channel):
         """By the metadata that only our messages carry; the earliest, should there be two."""
         found: list[str] = []
         cursor = ""
+        for _ in range(_MOST_PAGES):
+            page = await self.standing(place, thread, since - _LOOK_BACK, cursor)
+            if not isinstance(page, Shelf):
+                return page
+            found += [message.ts for message in page.messages if message.notice_id == notice_id]
+            cursor = page.cursor
+            if not cursor:
+                break
+        return Sent(place, min(found, key=float)) if found else None
+
+    async def standing(self, place: str, thread: str | None, since: datetime, cursor: str = "") -> Shelf | Outcome:
         try:
-            for _ in range(_MOST_PAGES):
-                page = await self._history(place, thread, since - _LOOK_BACK, cursor)
-                found += [message["ts"] for message in page.get("messages", ()) if _marker(message) == notice_id]
-                cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-                if not cursor:
-                    break
+            page = await self._history(place, thread, since, cursor)
         except Exception as error:
             return classify(error)
-        return Sent(place, min(found, key=float)) if found else None
+        found = tuple(
+            Standing(notice_id, str(message["ts"]), bool(message.get("reply_count")))
+            for message in page.get("messages", ())
+            if (notice_id := _marker(message)) is not None
+        )
+        return Shelf(found, (page.get("response_metadata") or {}).get("next_cursor") or "")
+
+    async def remove(self, place: str, ts: str) -> Outcome:
+        try:
+            await self._client.web.chat_delete(channel=place, ts=ts)
+        except SlackApiError as error:
+            return Gone(code_of(error), removed=False) if code_of(error) in _NOT_OURS else classify(error)
+        except Exception as error:
+            return classify(error)
+        return Sent(place, ts)
 
     async def alive(self) -> str | None:
         try:

@@ -78,7 +78,7 @@ def card(view: CaseView, why: str, now: datetime, case_url: str | None = None) -
         headline=headline(view, newest, case_url),
         text=sentence(view, newest),
         quote=quote(newest, case_url),
-        lines=(*_reasons(newest), *_promise(view)),
+        lines=(*_reasons(newest), *_given_again(view), *_promise(view)),
         fields=_fields(view, newest),
         context=(*_away(view, now), *_context(view, why, now)),
         buttons=() if case.merged_into else _BUTTONS[case.status],
@@ -153,10 +153,19 @@ def _crowd(view: CaseView) -> str:
     people = {response.requester_email or response.requester_name or response.id for response in standing}
     if len(people) > 1:
         return f"now {len(people)} people"
-    # One given again, or by a robot, has no clock of its own and is shown as one with the other.
+    counted = len(standing) - len(_repeats(view))
+    return f"{counted} responses" if counted > 1 else ""
+
+
+def _repeats(view: CaseView) -> list[ResponseView]:
+    """What was given again, or by a robot, has no clock of its own and is shown as one with the other."""
     promised = {clock.response_id for clock in view.case.clocks}
-    counted = [response for response in standing if response.id in promised]
-    return f"{len(counted)} responses" if len(counted) > 1 else ""
+    return [response for response in view.responses if not response.withdrawn and response.id not in promised]
+
+
+def _given_again(view: CaseView) -> tuple[Line, ...]:
+    again = len(_repeats(view))
+    return ((f"Given {again + 1} times, shown once.",),) if again and again < len(view.responses) else ()
 
 
 def _reasons(response: ResponseView | None) -> tuple[Line, ...]:
@@ -219,7 +228,7 @@ def _due(case: Case) -> Line:
 
 
 def _context(view: CaseView, why: str, now: datetime) -> tuple[Line, ...]:
-    first: Line = (f"{_clock(view.case, now)} · {view.case.id} · why you: {why}",)
+    first: Line = (f"{clock_in_words(view.case, now)} · {view.case.id} · why you: {why}",)
     last = history.last_event(view.last_entry, view.touch)
     return (first, last) if last else (first,)
 
@@ -235,7 +244,8 @@ def _away(view: CaseView, now: datetime) -> tuple[Line, ...]:
     return ((Strong("Owner looks away"), *until, f": Slack status “{hint.words}”"),)
 
 
-def _clock(case: Case, now: datetime) -> str:
+def clock_in_words(case: Case, now: datetime) -> str:
+    """What is due next, and when: `Due in 3 h 40 m`, `Close-out in 6 d`."""
     if case.ended:
         return state_word(case)
     if case.waiting_clocks:

@@ -20,6 +20,13 @@ class ActionId(StrEnum):
     REVEAL = "case.reveal"
 
 
+class HomeAction(StrEnum):
+    """Turns the pages of a Home tab. Ids already published: they never change."""
+
+    PREVIOUS = "home.previous"
+    NEXT = "home.next"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody of ours, by e-mail; a channel may turn it into a mention."""

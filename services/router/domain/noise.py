@@ -19,13 +19,16 @@ _ALERTS = frozenset({NoticeKind.CARD, NoticeKind.JOINED})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A flagged answer as far as telling repeats needs it; `person` is an e-mail."""
+    """A flagged answer as far as telling repeats needs it; `person` is an e-mail, `score` the normalised one."""
 
     response_id: str
     person: str | None
     source: str
     ticket: str | None
     at: datetime
+    metric: str | None = None
+    score: float | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Again:
 
 
 def again(new: Answer, earlier: Sequence[Answer], policy: NoisePolicy) -> Again | None:
-    """Whether an answer repeats one of its case: [noise] duplicate_within, robot_burst and robot_within."""
+    """Whether an answer repeats one of its case: [noise] repeat_within, duplicate_within, robot_burst, robot_within."""
     if not new.person:
         return None
     own = [item for item in earlier if _same(item.person, new.person) and item.response_id != new.response_id]
@@ -47,8 +50,12 @@ def again(new: Answer, earlier: Sequence[Answer], policy: NoisePolicy) -> Again 
         words = f"Looks automatic: {len(burst) + 1} answers of one person within {in_words(policy.robot_within)}."
         return Again(AUTOMATIC, burst[0].response_id, words)
     for item in own:
-        same_ticket = new.ticket is not None and (item.source, item.ticket) == (new.source, new.ticket)
-        if policy.duplicate_within and same_ticket and abs(new.at - item.at) <= policy.duplicate_within:
+        if new.ticket is None or (item.source, item.ticket) != (new.source, new.ticket):
+            continue
+        apart = abs(new.at - item.at)
+        if policy.repeat_within and apart <= policy.repeat_within and _says_nothing_new(new, item):
+            return Again(DUPLICATE, item.response_id, "The same answer came again, with nothing new.")
+        if policy.duplicate_within and apart <= policy.duplicate_within:
             return Again(DUPLICATE, item.response_id, "The same person answered again about the same ticket.")
     return None
 
@@ -108,6 +115,13 @@ def zone_of(name: str | None, otherwise: str) -> ZoneInfo:
 def _moments(day: date, local: time, zone: ZoneInfo) -> list[datetime]:
     """Twice where the clocks are put back over it."""
     return [datetime.combine(day, local.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1)]
+
+
+def _says_nothing_new(new: Answer, earlier: Answer) -> bool:
+    """The same score, and no word that was not there already."""
+    words = (new.comment or "").split()
+    same_score = (new.metric, new.score) == (earlier.metric, earlier.score)
+    return same_score and (not words or words == (earlier.comment or "").split())
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -72,7 +72,7 @@ def _headline(message: Message, notice_id: str, who: Mentions) -> Block:
     if message.overflow:
         value = button_value(message, notice_id)
         options = [
-            {"text": plain_text(action.label), "value": _json({"do": action.id.value, **value})}
+            {"text": plain_text(action.label), "value": compact({"do": action.id.value, **value})}
             for action in message.overflow
         ]
         block["accessory"] = {"type": "overflow", "action_id": OVERFLOW_ACTION.value, "options": options}
@@ -114,11 +114,11 @@ def _context(message: Message, who: Mentions) -> list[Block]:
 def _buttons(message: Message, notice_id: str) -> list[Block]:
     if not message.buttons:
         return []
-    value = _json(button_value(message, notice_id))
-    return [{"type": "actions", "elements": [_button(action, value) for action in message.buttons]}]
+    value = compact(button_value(message, notice_id))
+    return [{"type": "actions", "elements": [button(action, value) for action in message.buttons]}]
 
 
-def _button(action: Action, value: str) -> dict[str, Any]:
+def button(action: Action, value: str) -> dict[str, Any]:
     button: dict[str, Any] = {
         "type": "button",
         "action_id": action.id.value,
@@ -146,5 +146,6 @@ def _text(message: Message, who: Mentions) -> str:
     return called + words
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def compact(value: Mapping[str, Any]) -> str:
+    """As JSON: what `value` and `private_metadata` carry."""
     return json.dumps(value, separators=(",", ":"))

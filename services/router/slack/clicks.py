@@ -9,15 +9,17 @@ from typing import Any
 import structlog
 
 from services.router.cases import Applied, Cases, InvalidCommand, NotFound, Refused
-from services.router.domain import cards, commands
+from services.router.domain import cards, commands, history
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.messages import ActionId
+from services.router.domain.notices import plain
 from services.router.domain.view import CaseView
 from services.router.domain.words import already
 from services.router.slack import modals
 from services.router.slack.actors import Actors, NotAllowed
 from services.router.slack.client import SlackClient
-from services.router.slack.interactions import Click, Nothing, Submission, Unheard, read
+from services.router.slack.homes import Homes
+from services.router.slack.interactions import Click, Submission, Turn, Unheard, read
 from services.router.slack.replies import Replies
 from services.router.slack.reveals import Reveals
 from services.router.slack.submissions import Author, FieldErrors, to_command
@@ -48,6 +50,7 @@ class Clicks:
     replies: Replies
     wake: asyncio.Event
     reveals: Reveals
+    homes: Homes
 
     async def handle(self, payload: Any) -> Answer:
         """The body of the 200 answer; None for an empty one. Never raises."""
@@ -58,16 +61,21 @@ class Clicks:
                     await self._click(intent)
                 case Submission():
                     return await self._submit(intent)
+                case Turn():
+                    self.homes.turned(intent)
                 case Unheard():
-                    self.replies.tell(intent.response_url, _UNKNOWN_BUTTON)
+                    self._tell(intent, _UNKNOWN_BUTTON)
         except Exception:
             # The payload is not logged: it carries what people wrote.
             log.exception("interaction_failed", intent=type(intent).__name__)
             if isinstance(intent, Submission):
                 return _errors(intent, {}, "Something went wrong on our side; your text is still here. Try again.")
-            if not isinstance(intent, Nothing):
-                self.replies.tell(intent.response_url, "Something went wrong on our side. Please try again.")
+            if isinstance(intent, Click | Unheard):
+                self._tell(intent, "Something went wrong on our side. Please try again.")
         return None
+
+    def _tell(self, intent: Click | Unheard, words: str) -> None:
+        self.replies.tell(intent.response_url, words, intent.trigger_id)
 
     async def _click(self, click: Click) -> None:
         try:
@@ -84,11 +92,15 @@ class Clicks:
             else:
                 applied = await self._apply(click, _command(click, author), click)
                 if applied.repeated:
-                    self.replies.tell(click.response_url, applied.text)
-        except (NotAllowed, Refused, NotFound, InvalidCommand) as refusal:
-            self.replies.tell(click.response_url, str(getattr(refusal, "text", refusal)))
+                    self._tell(click, applied.text)
+                if click.home is not None:
+                    self.homes.turned(click.home)
+        except Refused as refusal:
+            self._tell(click, await self._who_was_first(click.case_id, refusal.text))
+        except (NotAllowed, NotFound, InvalidCommand) as refusal:
+            self._tell(click, str(getattr(refusal, "text", refusal)))
         except (DatabaseUnavailable, TimeoutError):
-            self.replies.tell(click.response_url, _NOT_SAVED)
+            self._tell(click, _NOT_SAVED)
 
     async def _submit(self, submission: Submission) -> Answer:
         try:
@@ -104,8 +116,10 @@ class Clicks:
             return _errors(submission, wrong.errors)
         except InvalidCommand as wrong:
             return _errors(submission, {wrong.field: wrong.text})
-        except (Refused, NotAllowed, NotFound) as refusal:
-            return _errors(submission, {}, str(getattr(refusal, "text", refusal)))
+        except Refused as refusal:
+            return _errors(submission, {}, await self._who_was_first(submission.case_id, refusal.text))
+        except (NotAllowed, NotFound) as refusal:
+            return _errors(submission, {}, str(refusal))
         except (DatabaseUnavailable, TimeoutError):
             return _errors(submission, {}, TRY_AGAIN)
         return {"response_action": "clear"}
@@ -121,6 +135,15 @@ class Clicks:
             raise NotFound(f"There is no case {case_id}.")
         return view
 
+    async def _who_was_first(self, case_id: str, words: str) -> str:
+        """The refusal, with what the journal says of who brought the case to where it is (G8)."""
+        try:
+            view = await self._view(case_id)
+        except NotFound:
+            return words
+        last = plain(history.last_event(view.last_entry, view.touch)) if view is not None else ""
+        return words if not last or " by " in words else f"{words} {last}."
+
     async def _apply(
         self, intent: Click | Submission, command: commands.PersonCommand, click: Click | None = None
     ) -> Applied:
@@ -130,6 +153,7 @@ class Clicks:
             if click is not None:
                 await self._adopt_in(tx, click)
         self.wake.set()
+        self.homes.changed(intent.user.id)
         return applied
 
     @asynccontextmanager
@@ -146,7 +170,7 @@ class Clicks:
                 await self.client.web.views_open(trigger_id=click.trigger_id, view=body)
         except Exception as error:
             log.warning("modal_not_opened", action=click.action.value, error=type(error).__name__)
-            self.replies.tell(click.response_url, "Slack did not open the form in time. Please click again.")
+            self._tell(click, "Slack did not open the form in time. Please click again.")
 
     async def _adopt(self, click: Click) -> None:
         """A click proves that the message is there, even where Slack's answer to us was lost."""

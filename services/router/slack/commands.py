@@ -1,9 +1,9 @@
-"""`/loops` and the Home tab: answered from the database."""
+"""`/loops`: answered from the database."""
 
 import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -14,7 +14,6 @@ from services.router.slack import lists, mrkdwn
 from services.router.slack.absences import AwayDesk
 from services.router.slack.actors import Actors, NotAllowed
 from services.router.slack.blocks import Rendered
-from services.router.slack.client import SlackClient
 from services.router.slack.interactions import SlackUser
 from services.router.store import people
 from services.router.store.views import list_cases, load_view
@@ -36,12 +35,10 @@ class Commands:
 
     database: Database
     clock: Clock
-    client: SlackClient
     actors: Actors
     case_base: str | None
     desk: AwayDesk
     hidden: Collection[str] = ()
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(self, form: Mapping[str, str]) -> dict[str, Any]:
         """The ephemeral answer to a slash command. Never raises."""
@@ -58,16 +55,6 @@ class Commands:
             shown = Rendered("Something went wrong on our side. Please try again.", [])
         blocks = {"blocks": shown.blocks} if shown.blocks else {}
         return {"response_type": "ephemeral", "text": shown.text, **blocks}
-
-    def opened_home(self, user_id: str) -> None:
-        """Publish the Home tab, beside the answer to the event."""
-        task = asyncio.create_task(self._publish(user_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=2)
 
     async def _answer(self, user: SlackUser, text: str) -> Rendered:
         word = text.lower()
@@ -108,11 +95,3 @@ class Commands:
                 found += await list_cases(connection, now=now, limit=_ENOUGH, status=status, owner=owner)
             views = [view for view in found if view.case.status not in ENDED]
             return views, await people.slack_ids(connection, sorted({view.case.owner for view in views}))
-
-    async def _publish(self, user_id: str) -> None:
-        try:
-            author = await self.actors.author(SlackUser(user_id))
-            views, mentions = await self._open_cases(author.email)
-            await self.client.web.views_publish(user_id=user_id, view=lists.home(views, self.clock.now(), mentions))
-        except Exception as error:
-            log.warning("home_not_published", error=type(error).__name__)

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from services.router.slack.clicks import Clicks
 from services.router.slack.commands import Commands
+from services.router.slack.homes import Homes
 from services.router.slack.signatures import secrets_of, verified
 from shared.clock import Clock
 from shared.settings import SlackSettings
@@ -25,11 +26,12 @@ class Malformed(Exception):
 
 
 class Endpoints:
-    def __init__(self, settings: SlackSettings, clock: Clock, clicks: Clicks, commands: Commands) -> None:
+    def __init__(self, settings: SlackSettings, clock: Clock, clicks: Clicks, commands: Commands, homes: Homes) -> None:
         self._secrets = secrets_of(settings.signing_secret)
         self._clock = clock
         self._clicks = clicks
         self._commands = commands
+        self._homes = homes
 
     def routes(self) -> list[Route]:
         doors: dict[str, Handler] = {
@@ -74,7 +76,7 @@ class Endpoints:
         envelope = _parsed(body)
         if envelope.get("type") == "url_verification":
             return JSONResponse({"challenge": str(envelope.get("challenge", ""))})
-        on_event(envelope, self._commands)
+        on_event(envelope, self._homes)
         return Response(status_code=200)
 
     async def _options(self, body: bytes) -> Response:
@@ -83,14 +85,14 @@ class Endpoints:
         return JSONResponse({"options": []})
 
 
-def on_event(envelope: dict[str, Any], commands: Commands) -> None:
+def on_event(envelope: dict[str, Any], homes: Homes) -> None:
     """An Events API envelope; events we do not know are only acknowledged."""
     event = envelope.get("event")
     if not isinstance(event, dict) or event.get("type") != "app_home_opened" or event.get("tab", "home") != "home":
         return
     user = event.get("user")
     if isinstance(user, str):
-        commands.opened_home(user)
+        homes.opened(user)
 
 
 def _form(body: bytes) -> dict[str, str]:

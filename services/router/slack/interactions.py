@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from services.router.domain.messages import ActionId
+from services.router.domain.messages import ActionId, HomeAction
 
 _VALUES = ("value", "selected_user", "selected_date", "selected_date_time")
 
@@ -21,8 +21,17 @@ class SlackUser:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Somebody wants to see that page of their Home tab, counted from 0; `hash` is that of what they saw."""
+
+    user: SlackUser
+    page: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Click:
-    """`version` is what the card showed; `place` and `ts` are where it stands."""
+    """`version` is what the card showed; `place` and `ts` are where it stands, `home` is set on the Home tab."""
 
     user: SlackUser
     action: ActionId
@@ -33,6 +42,7 @@ class Click:
     response_url: str
     place: str
     ts: str
+    home: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Unheard:
 
     user: SlackUser
     response_url: str
+    trigger_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ class Nothing:
     """Nothing to do but to acknowledge: a link button, a closed modal."""
 
 
-Intent = Click | Submission | Unheard | Nothing
+Intent = Click | Turn | Submission | Unheard | Nothing
 
 
 def read(payload: Any) -> Intent:
@@ -82,11 +93,13 @@ def _click(body: dict[str, Any]) -> Intent:
     if "url" in action or "url" in chosen or "value" not in {**action, **chosen}:
         return Nothing()
     value = _json(chosen.get("value") or action.get("value"))
+    if action.get("action_id") in list(HomeAction):
+        return _turn(body, value.get("page"))
     wanted = _action(value.get("do") or action.get("action_id"))
     user, response_url = _user(body), _text(body.get("response_url"))
     case_id = _text(value.get("case"))
     if wanted is None or not case_id:
-        return Unheard(user, response_url)
+        return Unheard(user, response_url, _text(body.get("trigger_id")))
     container = _dict(body.get("container"))
     return Click(
         user=user,
@@ -98,7 +111,21 @@ def _click(body: dict[str, Any]) -> Intent:
         response_url=response_url,
         place=_text(_dict(body.get("channel")).get("id")) or _text(container.get("channel_id")),
         ts="" if container.get("is_ephemeral") else _text(container.get("message_ts")),
+        home=_home(body),
     )
+
+
+def _home(body: dict[str, Any]) -> Turn | None:
+    """The page of the Home tab that was clicked on."""
+    view = _dict(body.get("view"))
+    if view.get("type") != "home":
+        return None
+    return _turn(body, _json(view.get("private_metadata")).get("page"))
+
+
+def _turn(body: dict[str, Any], page: Any) -> Turn:
+    number = page if isinstance(page, int) and not isinstance(page, bool) and page >= 0 else 0
+    return Turn(_user(body), number, _text(_dict(body.get("view")).get("hash")))
 
 
 def _submission(body: dict[str, Any]) -> Intent:

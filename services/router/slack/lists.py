@@ -1,8 +1,7 @@
-"""Cases as a short list, for `/loops` and the Home tab. Pure."""
+"""Cases as a short list, for `/loops`. Pure."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from services.router.domain import cards, spans
 from services.router.domain.masking import masked
@@ -40,12 +39,6 @@ def one_case(
 ) -> Rendered:
     card = cards.card(masked(redact(view, hidden)), "you asked for it", now, case_url)
     return render(with_reveal(card, hidden), "", mentions)
-
-
-def home(views: Sequence[CaseView], now: datetime, mentions: Mentions) -> dict[str, Any]:
-    """The Home tab: what is mine, the most urgent first."""
-    shown = case_list("Your open cases", views, now, mentions)
-    return {"type": "home", "blocks": [*shown.blocks, section(HELP)]}
 
 
 def _case(view: CaseView, now: datetime) -> Line:

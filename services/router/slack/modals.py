@@ -80,6 +80,12 @@ def modal(
     }
 
 
+def told(words: str) -> dict[str, Any]:
+    """A window that only says something."""
+    said = {"type": "section", "text": mrkdwn_text(mrkdwn.cut(mrkdwn.escape(words), LONGEST) or "–")}
+    return {"type": "modal", "title": plain_text("Closeloop"), "close": plain_text("Close"), "blocks": [said]}
+
+
 def _about(action: ActionId, case_id: str, view: CaseView | None) -> dict[str, Any]:
     """Which case this is, and which responses a touch will cover."""
     lines = [

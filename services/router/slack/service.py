@@ -8,6 +8,8 @@ from starlette.routing import Route
 from services.router.cases import Cases
 from services.router.channels.slack import SlackChannel
 from services.router.covering import Covering
+from services.router.delivery import duplicates
+from services.router.delivery.duplicates import DuplicateSweep
 from services.router.delivery.loop import Delivery
 from services.router.preflight import PACE, Preflight
 from services.router.slack.absences import AwayDesk
@@ -16,6 +18,7 @@ from services.router.slack.clicks import Clicks
 from services.router.slack.client import SlackClient
 from services.router.slack.commands import Commands
 from services.router.slack.endpoints import Endpoints
+from services.router.slack.homes import Homes
 from services.router.slack.preflight import send_test_alert, slack_problems
 from services.router.slack.replies import Replies
 from services.router.slack.reveals import Reveals
@@ -40,17 +43,17 @@ class SlackService:
         channel = SlackChannel(self.client, slack_users)
         self._replies = Replies(self.client)
         reveals = Reveals(database, cases, clock, runtime.policy, self._replies)
-        self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake, reveals)
+        public_url, privacy = runtime.settings.http.public_url, runtime.policy.privacy
+        self.homes = Homes(database, clock, self.client, actors, public_url, privacy.dm, limits=settings.rate_limits)
+        self.clicks = Clicks(database, cases, clock, self.client, actors, self._replies, wake, reveals, self.homes)
         covering = Covering(database, cases, runtime.policy, clock, wake.set)
-        privacy = runtime.policy.privacy
         desk = AwayDesk(covering, actors, channel, clock)
-        self.commands = Commands(
-            database, clock, self.client, actors, runtime.settings.http.public_url, desk, privacy.dm
-        )
+        self.commands = Commands(database, clock, actors, public_url, desk, privacy.dm)
         self.delivery = Delivery(runtime, database, cases, channel, wake)
-        pace = PACE if settings.rate_limits else timedelta(0)
-        self.preflight = Preflight(database, channel, runtime.policy, clock, pace)
-        self._endpoints = Endpoints(settings, clock, self.clicks, self.commands)
+        gently = settings.rate_limits
+        self.preflight = Preflight(database, channel, runtime.policy, clock, PACE if gently else timedelta(0))
+        self.duplicates = DuplicateSweep(database, channel, clock, duplicates.PACE if gently else timedelta(0))
+        self._endpoints = Endpoints(settings, clock, self.clicks, self.commands, self.homes)
 
     def routes(self) -> list[Route]:
         return self._endpoints.routes()
@@ -59,15 +62,21 @@ class SlackService:
         """None without a bot token: notices wait in the outbox until there is one."""
         if self._settings.bot_token is None:
             return []
-        found = [Loop("slack sender", self.delivery.run), Loop("preflight", self.preflight.run)]
+        found = [
+            Loop("slack sender", self.delivery.run),
+            Loop("home tabs", self.homes.run),
+            Loop("preflight", self.preflight.run),
+            Loop("duplicate sweep", self.duplicates.run),
+        ]
         if self._settings.app_token is not None:
             token = self._settings.app_token.get_secret_value()
-            found.append(Loop("slack socket mode", SocketMode(token, self.client, self.clicks, self.commands).run))
+            socket = SocketMode(token, self.client, self.clicks, self.commands, self.homes)
+            found.append(Loop("slack socket mode", socket.run))
         return found
 
     async def close(self) -> None:
         await self._replies.close()
-        await self.commands.close()
+        await self.homes.close()
         await self.client.close()
 
 

@@ -14,6 +14,7 @@ from services.router.slack.clicks import Clicks
 from services.router.slack.client import SlackClient
 from services.router.slack.commands import Commands
 from services.router.slack.endpoints import on_event
+from services.router.slack.homes import Homes
 
 log = structlog.get_logger(__name__)
 
@@ -21,11 +22,12 @@ log = structlog.get_logger(__name__)
 class SocketMode:
     """Authentication is the connection itself: Slack signs nothing here."""
 
-    def __init__(self, app_token: str, client: SlackClient, clicks: Clicks, commands: Commands) -> None:
+    def __init__(self, app_token: str, client: SlackClient, clicks: Clicks, commands: Commands, homes: Homes) -> None:
         self._app_token = app_token
         self._client = client
         self._clicks = clicks
         self._commands = commands
+        self._homes = homes
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stays connected until `stop` is set; the SDK connects again by itself."""
@@ -53,5 +55,5 @@ class SocketMode:
             case "slash_commands":
                 return await self._commands.answer(payload)
             case "events_api":
-                on_event(payload, self._commands)
+                on_event(payload, self._homes)
         return None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.noise import Answer
 from services.router.store.cases import NOT_ENDED
-from services.router.tables import cases, deliveries, responses
+from services.router.tables import cases, deliveries, responses, texts
 from shared import ids
 
 
@@ -35,7 +35,10 @@ class Known:
 
 
 _KNOWN = [responses.c[name] for name in Known.__slots__]
-_ANSWER = [responses.c[name] for name in ("id", "requester_email", "source", "ticket_id", "flagged_at")]
+_ANSWER = [
+    responses.c[name]
+    for name in ("id", "requester_email", "source", "ticket_id", "flagged_at", "metric", "normalised_score")
+]
 _HANDLED = select(deliveries.c.id).where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 _HANDLE = insert(deliveries)
 _LOAD = select(*_KNOWN).where(responses.c.id == bindparam("id")).with_for_update()
@@ -53,12 +56,16 @@ _OF_TICKET = (
     .order_by(responses.c.occurred_at)
 )
 _OF_CASE = (
-    select(*_ANSWER)
+    select(*_ANSWER, texts.c.body)
+    .outerjoin(texts, texts.c.id == responses.c.comment_id)
     .where(
         responses.c.case_id == bindparam("case"),
         responses.c.flagged_at.between(bindparam("since"), bindparam("until")),
     )
     .order_by(responses.c.flagged_at, responses.c.id)
+)
+_COMMENT = (
+    select(texts.c.body).join(responses, responses.c.comment_id == texts.c.id).where(responses.c.id == bindparam("id"))
 )
 _OF_ORPHANS = (
     select(responses.c.case_id, responses.c.source, responses.c.account_hint, responses.c.requester_email)
@@ -121,6 +128,10 @@ async def answers_of_case(connection: AsyncConnection, case_id: str, since: date
     """The case's flagged answers that came between these, in the order they came."""
     rows = await connection.execute(_OF_CASE, {"case": case_id, "since": since, "until": until})
     return [Answer(*row) for row in rows]
+
+
+async def comment_of(connection: AsyncConnection, id_: str) -> str | None:
+    return (await connection.execute(_COMMENT, {"id": id_})).scalar_one_or_none()
 
 
 async def earlier_of_person(connection: AsyncConnection, response_id: str, since: datetime) -> dict[str, set[str]]:

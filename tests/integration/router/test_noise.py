@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from services.router import tables
 from services.router.audit.facts import breaches
 from services.router.audit.recompute import JournalEntry, recompute
-from services.router.domain import commands
+from services.router.domain import cards, commands
 from services.router.domain.case import Severity, Status
 from services.router.store import notices as outbox
 from services.router.store import people
@@ -58,6 +59,15 @@ async def quiet(database_url: str) -> AsyncIterator[RouterBench]:
     await made.close()
 
 
+@pytest.fixture
+async def as_shipped(database_url: str) -> AsyncIterator[RouterBench]:
+    """No word about noise in the policy."""
+    made = await RouterBench.create(database_url, "")
+    await made.account()
+    yield made
+    await made.close()
+
+
 async def waits(router: RouterBench) -> dict[tuple[str, str], datetime | None]:
     """Until when each notice waits, by kind and recipient; the last of its kind counts."""
     return {(row["kind"], row["recipient"]): row["not_before"] for row in await router.notices()}
@@ -86,6 +96,45 @@ async def test_a_duplicate_is_recorded_and_shown_once_with_one_clock(router: Rou
     assert [(promise.status, promise.response_id) for promise in recompute(entries)] == [
         ("acknowledged", first.responses[0].id)
     ]
+
+
+async def test_as_shipped_a_literal_repeat_pings_nobody_and_the_card_counts_it(as_shipped: RouterBench) -> None:
+    first = await as_shipped.low(2, record_id="r1", comment="The export fails")
+    for number, comment in enumerate((None, "The  export fails", None)):
+        as_shipped.clock.advance(MINUTE)
+        await as_shipped.low(2, record_id=f"again{number}", requester_email=DORA, comment=comment)
+    assert await as_shipped.told() == [("card", ANA), ("card", LEA)]
+    (view,) = await as_shipped.all_cases()
+    assert len(view.responses) == 4, "never hidden"
+    assert len(view.case.clocks) == 1
+    assert view.case.version > first.case.version
+    assert "Given 4 times, shown once." in str(cards.card(view, "", as_shipped.clock.now()).lines)
+    joined = [
+        entry.data["cause"] for entry in await as_shipped.journal(view.case.id) if entry.type == "response_joined"
+    ]
+    assert joined == ["duplicate"] * 3
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"score": 1},
+        {"comment": "And now the import fails too"},
+        {"ticket_id": "T-2"},
+        {"requester_email": "erik@acme.example"},
+        {"after": 6 * MINUTE},
+    ],
+    ids=lambda facts: next(iter(facts)),
+)
+async def test_as_shipped_whatever_says_anything_new_is_an_alert_of_its_own(
+    as_shipped: RouterBench, facts: dict[str, Any]
+) -> None:
+    await as_shipped.low(2, record_id="r1", comment="The export fails")
+    as_shipped.clock.advance(facts.pop("after", MINUTE))
+    given = {"score": 2, "record_id": "r2", "requester_email": DORA, **facts}
+    (view,) = [await as_shipped.low(**given)]
+    assert [kind for kind, _ in await as_shipped.told()] == ["card", "card", "joined", "joined"]
+    assert len(view.case.clocks) == 2
 
 
 async def test_once_touched_the_same_person_answering_again_is_news(router: RouterBench) -> None:

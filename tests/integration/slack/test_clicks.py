@@ -294,13 +294,6 @@ async def test_the_buttons_of_a_case_asked_for_work(bench: SlackBench) -> None:
         assert await status(bench, view) is Status.ACKNOWLEDGED
 
 
-async def test_the_home_tab_shows_my_open_cases(bench: SlackBench) -> None:
-    async with carded(bench) as view:
-        assert (await bench.sandbox.home(ANA))["ok"]
-        await bench.until(lambda: bench.sandbox.home_view(ANA))
-        assert view.case.id in str(bench.sandbox.home_view(ANA))
-
-
 def clicked(card: dict[str, Any], user: str, case_id: str, team: str = "T0SANDBOX") -> dict[str, Any]:
     value = json.dumps({"case": case_id, "notice": "", "version": 1})
     return {

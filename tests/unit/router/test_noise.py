@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -56,6 +57,30 @@ def test_the_same_person_on_the_same_ticket_within_minutes_is_a_duplicate() -> N
 )
 def test_anything_else_is_an_answer_of_its_own(other: Answer) -> None:
     assert again(other, [FIRST], ON) is None
+
+
+SAID = replace(FIRST, metric="csat", score=2.0, comment="It fails")
+
+
+@pytest.mark.parametrize(
+    ("facts", "repeats"),
+    [
+        ({}, True),
+        ({"comment": "It fails"}, True),
+        ({"comment": " It\nfails "}, True),
+        ({"comment": "It still fails"}, False),
+        ({"score": 1.0}, False),
+        ({"metric": "nps"}, False),
+        ({"at": NOON + 6 * MINUTE}, False),
+        ({"at": NOON - 4 * MINUTE}, True),
+    ],
+)
+def test_what_says_nothing_new_within_minutes_is_a_repeat_unless_switched_off(
+    facts: dict[str, Any], repeats: bool
+) -> None:
+    new = replace(answer("r2"), **{"metric": "csat", "score": 2.0, **facts})
+    assert (again(new, [SAID], NoisePolicy()) is not None) is repeats
+    assert again(new, [SAID], NoisePolicy(repeat_within=timedelta(0))) is None
 
 
 def test_many_answers_of_one_person_within_seconds_look_automatic() -> None:

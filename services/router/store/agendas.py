@@ -1,0 +1,60 @@
+"""A person's open cases by what is due: counted, and read one page at a time."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.router.domain.agenda import PAGE, Agenda, Part
+from services.router.domain.view import CaseView
+from services.router.store.views import load_views
+from services.router.tables import cases
+
+_NOT_ENDED = text("cases.status NOT IN ('closed', 'dismissed')")
+_WAITS = cases.c.status.in_(["open", "acknowledged"])
+_ORDER = {part: number for number, part in enumerate(Part)}
+
+
+async def agenda(connection: AsyncConnection, owner: str, now: datetime, day_ends: datetime) -> Agenda:
+    """`day_ends` is the owner's next midnight."""
+    own = select(_part(now, day_ends).label("part"), cases.c.id, cases.c.version).where(
+        cases.c.owner == owner, _NOT_ENDED
+    )
+    rows = own.subquery()
+    sums = (func.count(), func.sum(rows.c.version), func.min(rows.c.id), func.max(rows.c.id))
+    statement = select(rows.c.part, *sums).group_by(rows.c.part).order_by(rows.c.part)
+    found = [tuple(row) for row in await connection.execute(statement)]
+    covered = select(func.count()).where(cases.c.covers_for == owner, _NOT_ENDED)
+    away = int((await connection.execute(covered)).scalar_one())
+    counts = {one: sum(row[1] for row in found if row[0] == number) for one, number in _ORDER.items()}
+    return Agenda(counts, away, repr((found, away)))
+
+
+async def page_of(
+    connection: AsyncConnection, owner: str, now: datetime, day_ends: datetime, page: int
+) -> list[tuple[Part, CaseView]]:
+    """At most PAGE cases, the most urgent first; `page` counts from 0."""
+    part = _part(now, day_ends).label("part")
+    due = case((_WAITS, cases.c.touch_due_at), else_=cases.c.close_out_due_at)
+    statement = (
+        select(cases.c.id, part)
+        .where(cases.c.owner == owner, _NOT_ENDED)
+        .order_by(part, due, cases.c.opened_at, cases.c.id)
+        .limit(PAGE)
+        .offset(page * PAGE)
+    )
+    found = (await connection.execute(statement)).all()
+    views = await load_views(connection, [row.id for row in found])
+    parts = list(Part)
+    return [(parts[row.part], views[row.id]) for row in found]
+
+
+def _part(now: datetime, day_ends: datetime) -> ColumnElement[Any]:
+    """The place of a case's part in Part."""
+    return case(
+        (and_(_WAITS, cases.c.touch_due_at <= now), literal(_ORDER[Part.OVERDUE])),
+        (and_(_WAITS, cases.c.touch_due_at < day_ends), literal(_ORDER[Part.TODAY])),
+        (_WAITS, literal(_ORDER[Part.LATER])),
+        else_=literal(_ORDER[Part.CLOSE_OUT]),
+    )
