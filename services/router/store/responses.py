@@ -1,6 +1,6 @@
 """Rows of responses: one for each survey answer, revised in the vendor's own time order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -126,7 +126,7 @@ async def of_ticket(connection: AsyncConnection, source: str, ticket_id: str) ->
 
 async def answers_of_case(connection: AsyncConnection, case_id: str, since: datetime, until: datetime) -> list[Answer]:
     """The case's flagged answers that came between these, in the order they came."""
-    rows = await connection.execute(_OF_CASE, {"case": case_id, "since": since, "until": until})
+    rows: Iterable[Any] = await connection.execute(_OF_CASE, {"case": case_id, "since": since, "until": until})
     return [Answer(*row) for row in rows]
 
 

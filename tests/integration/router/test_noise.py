@@ -130,8 +130,8 @@ async def test_as_shipped_whatever_says_anything_new_is_an_alert_of_its_own(
     as_shipped: RouterBench, facts: dict[str, Any]
 ) -> None:
     await as_shipped.low(2, record_id="r1", comment="The export fails")
-    as_shipped.clock.advance(facts.pop("after", MINUTE))
-    given = {"score": 2, "record_id": "r2", "requester_email": DORA, **facts}
+    given = {"score": 2, "record_id": "r2", "requester_email": DORA, "after": MINUTE, **facts}
+    as_shipped.clock.advance(given.pop("after"))
     (view,) = [await as_shipped.low(**given)]
     assert [kind for kind, _ in await as_shipped.told()] == ["card", "card", "joined", "joined"]
     assert len(view.case.clocks) == 2
