@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.db import direct_sqlite
@@ -24,7 +24,11 @@ class Database:
         self.url = make_url(settings.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _create_engine(settings)
-        self._writer = _create_writer(settings) if self.is_sqlite else self.engine
+        if self.is_sqlite:
+            self._writer, self._reader = _create_writer(settings), self.engine
+        else:
+            # Readers need no transaction: PostgreSQL is not told of a beginning and an end that mean nothing.
+            self._writer, self._reader = self.engine, self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer: waiting in turn here is fairer and cheaper than its busy handler.
         self._turns = Turns() if self.is_sqlite else None
 
@@ -44,7 +48,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading; nothing is committed."""
         with _translated():
-            async with self.engine.connect() as connection:
+            async with self._reader.connect() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -88,7 +92,9 @@ def _is_outage(error: BaseException) -> bool:
 def _create_engine(settings: DatabaseSettings) -> AsyncEngine:
     url = make_url(settings.url)
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=settings.pool_size, max_overflow=5, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_size=settings.pool_size, max_overflow=5)
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        return engine
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     return _create_sqlite(url, direct_sqlite.connect_reader)
@@ -103,6 +109,13 @@ def _create_sqlite(url: URL, connect: Any, **pool: Any) -> AsyncEngine:
     engine = create_async_engine(url, connect_args=arguments, **pool)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _refuse_closed(_connection: Any, record: Any, _proxy: Any) -> None:
+    """The pool then connects anew. Asking the server instead, as `pool_pre_ping` does, is three round trips each time;
+    that a server went away, its closed socket says."""
+    if record.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
