@@ -2,6 +2,8 @@
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.examples import examples
+
 pytest_plugins = [
     "tests.support.fixtures",
     "tests.support.buses",
@@ -11,5 +13,11 @@ pytest_plugins = [
 ]
 
 # How fast a machine draws examples says nothing about the code; what fails can be replayed from what is printed.
-settings.register_profile("closeloop", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "closeloop",
+    deadline=None,
+    print_blob=True,
+    max_examples=examples(50),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("closeloop")

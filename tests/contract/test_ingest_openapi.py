@@ -13,6 +13,7 @@ from schemathesis.checks import CHECKS
 from services.ingest.sources import BY_NAME
 from services.ingest.sources.base import Content
 from shared.web import Lanes, create_app
+from tests.support.examples import examples
 from tests.support.ingest import ADMIN, NOW, running_ingest, secret_of
 from tests.support.signing import sign
 
@@ -52,7 +53,7 @@ def test_g12_whatever_is_sent_gets_a_documented_answer(
 ) -> None:
     operation = next(found.ok() for found in api.get_all_operations() if found.ok().label == label)
 
-    @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(15), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode), st.sampled_from(SOURCES))
     def sends(case: schemathesis.Case, source: str) -> None:
         headers = dict(ADMIN_HEADERS)

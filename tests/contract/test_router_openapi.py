@@ -12,6 +12,7 @@ from schemathesis.checks import CHECKS
 from shared.db.engine import Database
 from shared.policy import Policy
 from shared.settings import DatabaseSettings
+from tests.support.examples import examples
 from tests.support.router import RouterBench
 from tests.support.router_doors import TOKEN, Doors
 
@@ -47,7 +48,7 @@ def test_g12_whatever_is_sent_gets_a_documented_answer(api: schemathesis.BaseSch
     operation = next(found.ok() for found in api.get_all_operations() if found.ok().label == label)
     excluded = CHECKS.get_by_names(NOT_HERE)
 
-    @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(8), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy())
     def sends(case: schemathesis.Case) -> None:
         case.call_and_validate(headers=HEADERS, excluded_checks=excluded)

@@ -12,6 +12,7 @@ from services.ingest.authentication import authenticate
 from services.ingest.sources import BY_NAME, SOURCES, cloudevents
 from services.ingest.sources.base import Content, InvalidSignature, Source, WebhookRequest
 from services.ingest.sources.options import parse_options
+from tests.support.examples import examples
 from tests.support.ingest import NOW, Ingest, running_ingest, secret_of
 from tests.support.payloads import Sample, samples
 from tests.support.signing import qualtrics_form, sign
@@ -19,7 +20,7 @@ from tests.support.signing import qualtrics_form, sign
 EVERY_SOURCE = (*SOURCES, cloudevents.SOURCE)
 SAMPLES = [one for source in EVERY_SOURCE for one in samples(source.name)]
 TYPES = {Content.JSON: "application/json", Content.FORM: "application/x-www-form-urlencoded", Content.XML: "text/xml"}
-fuzzing = settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+fuzzing = settings(max_examples=examples(15), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 scalars = (
     st.none()

@@ -22,6 +22,7 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.options import parse_options
 from shared.events.envelope import encode_json
+from tests.support.examples import examples
 from tests.support.ingest import NOW, secret_of
 from tests.support.payloads import Sample, samples
 from tests.support.signing import SIGNERS, sign
@@ -173,7 +174,7 @@ json_values = st.recursive(
 
 
 @each_source
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30))
 @given(body=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_translated_or_refused_in_words(source: Source, body: bytes) -> None:
     headers = {"content-type": "application/cloudevents+json"}

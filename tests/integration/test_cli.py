@@ -42,6 +42,13 @@ def up(home: Path) -> Iterator[CloseloopProcess]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloseloopProcess]:
+    """One for all tests that leave no trace in it."""
+    with CloseloopProcess(tmp_path_factory.mktemp("standing"), "up", settings=SOURCES) as process:
+        yield process
+
+
 def rate(process: CloseloopProcess, email: str, score: int = 1, number: int = 1) -> httpx.Response:
     """A survey response through the front door."""
     data = {"id": f"r{number}", "metric": "csat", "score": score, "respondent": {"email": email, "name": "Dora"}}
@@ -79,8 +86,8 @@ def test_make_run_shows_sample_cards_a_console_and_lines_to_paste(home: Path) ->
         assert (home / "var/admin-token").stat().st_mode & 0o077 == 0
 
 
-def test_the_doors_are_shut_but_for_health(up: CloseloopProcess) -> None:
-    with httpx.Client(base_url=up.base, trust_env=False) as stranger:
+def test_the_doors_are_shut_but_for_health(standing: CloseloopProcess) -> None:
+    with httpx.Client(base_url=standing.base, trust_env=False) as stranger:
         assert stranger.get("/healthz").status_code == 200
         assert stranger.get("/readyz").status_code == 200
         for path in ("/metrics", "/openapi.json", "/v1/cases", "/v1/sla", "/v1/accounts"):
@@ -89,7 +96,7 @@ def test_the_doors_are_shut_but_for_health(up: CloseloopProcess) -> None:
         assert stranger.post("/slack/interactions").status_code == 401
         assert stranger.post("/v1/webhooks/zendesk", content=b"{}").status_code == 401
         assert stranger.post("/v1/webhooks/nobody", content=b"{}").status_code == 404
-    with up.client() as admin:
+    with standing.client() as admin:
         assert "closeloop_event_to_alert_seconds" in admin.get("/metrics").text
         assert "/v1/cases" in admin.get("/openapi.json").json()["paths"]
 
@@ -112,7 +119,8 @@ def test_imported_accounts_own_the_cases_that_come(up: CloseloopProcess, home: P
     assert (case["account_id"], case["owner"]) == ("acme", "ana@example.com")
 
 
-def test_a_file_with_mistakes_imports_nothing_and_names_every_line(up: CloseloopProcess, home: Path) -> None:
+def test_a_file_with_mistakes_imports_nothing_and_names_every_line(standing: CloseloopProcess) -> None:
+    home = standing.home
     (home / "accounts.csv").write_text(ACCOUNTS + "bad,Bad,not a domain,ana@example.com,\n,No id,,,\n")
     done = closeloop(home, "accounts", "import", "accounts.csv", settings=SOURCES)
     assert done.returncode == 1
@@ -194,15 +202,15 @@ def test_told_to_end_it_finishes_and_the_next_start_goes_on(up: CloseloopProcess
             eventually(lambda: len(client.get("/v1/cases?limit=100").json()["items"]) == 30, what="every 202 is a case")
 
 
-def test_two_of_one_installation_are_refused(up: CloseloopProcess, home: Path) -> None:
-    second = closeloop_apart(home, "up", "--port", "0", settings=SOURCES)
+def test_two_of_one_installation_are_refused(standing: CloseloopProcess) -> None:
+    second = closeloop_apart(standing.home, "up", "--port", "0", settings=SOURCES)
     assert second.returncode == 2
     assert "is running" in second.stderr
     assert "Traceback" not in second.stderr
 
 
-def test_a_port_in_use_is_one_clear_line(up: CloseloopProcess, tmp_path: Path) -> None:
-    port = up.base.rpartition(":")[2]
+def test_a_port_in_use_is_one_clear_line(standing: CloseloopProcess, tmp_path: Path) -> None:
+    port = standing.base.rpartition(":")[2]
     second = closeloop_apart(tmp_path / "other", "up", "--port", port)
     assert second.returncode == 2
     assert "Choose another with --port" in second.stderr

@@ -21,6 +21,7 @@ from shared.clock import ManualClock, SystemClock
 from shared.errors import BusUnavailable
 from shared.events.envelope import Record
 from tests.support.buses import EmbeddedHome, after, joined, read
+from tests.support.examples import examples
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ACCOUNTS = Topic("accounts", partitions=1, compacted=True)
@@ -243,7 +244,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15))
 @given(story=steps)
 def test_g3_whatever_happens_each_key_is_read_in_order_and_nothing_is_missing(
     tmp_path_factory: pytest.TempPathFactory, story: Sequence[tuple[str, object]]

@@ -15,8 +15,9 @@ from tests.support.processes import CHECKOUT, ServerProcess
 
 DEADLINE = 30
 SLEEPER = """
-import sys, time
+import signal, sys, time
 from tests.support.processes import guarded_directory, ServerProcess
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs us in the background
 with guarded_directory("closeloop-guarded-") as home:
     server = ServerProcess(home, "sleeper")
     server.start(["sleep", "600"])

@@ -3,11 +3,14 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.ingest import app
+from services.ingest.hearing import Hearing
 from services.router import tables
 from tests.support.embedded import Embedded, embedded
 from tests.support.vendors import Fault, VendorDouble
@@ -17,6 +20,12 @@ ACME = {"name": "Acme", "domains": ["acme.example"], "csm": "ana@us.example", "s
 ANA, LEA = "ana@us.example", "lea@us.example"
 QUESTIONS = {"q1": {"metric": "csat", "min": 1, "max": 5}, "q2": {"role": "comment"}}
 DETAILS = "/v3/surveys/77/responses/987/details"
+
+
+@pytest.fixture(autouse=True)
+def told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ingest has heard it tells every 10 s; here a test would only wait for that."""
+    monkeypatch.setattr(app, "Hearing", partial(Hearing, every=timedelta(milliseconds=100)))
 
 
 def iso(at: datetime) -> str:

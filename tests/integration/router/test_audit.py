@@ -27,6 +27,7 @@ from services.router.domain import commands
 from services.router.domain.decision import InvalidCommand, Refused
 from services.router.store.erasure import erase_person
 from tests.support.domain import ANA, LEA, touch
+from tests.support.examples import examples
 from tests.support.router import NOON, RouterBench
 from tests.support.router_doors import Doors
 
@@ -172,7 +173,7 @@ async def test_g10_figures_from_the_rows_are_those_of_the_journal(router: Router
     await assert_proved(router)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(6))
 @given(st.integers(0, 10**9), st.integers(5, 30))
 def test_g10_figures_follow_from_the_journal_whatever_happens(seed: int, steps: int) -> None:
     async def story() -> None:

@@ -69,8 +69,8 @@ async def test_missed_reminders_are_one_and_parked_notices_come_back(bench: Slac
         await bench.low(2)
         await bench.sent(2)
         bench.sandbox.inject("ok_false", method="chat.postMessage", error="invalid_auth")
-        await bench.turns(timedelta(hours=25), step=timedelta(minutes=15))
+        await bench.turns(timedelta(hours=25), step=timedelta(minutes=30))
         bench.sandbox.faults.clear()
-        await bench.turns(timedelta(minutes=1), step=SECOND)
+        await bench.turns(timedelta(minutes=1), step=2 * SECOND)
         await bench.until(lambda: len(bench.inbox(ANA)) == 2)
     assert set(bench.copies().values()) == {1}

@@ -156,12 +156,12 @@ async def test_an_hours_outage_loses_and_doubles_nothing_and_ends_with_one_remin
         await bench.turns(timedelta(hours=19), step=timedelta(minutes=20))
         bench.sandbox.inject("outage")
         await bench.low(1, record_id="in the outage")
-        await bench.turns(timedelta(hours=3), step=timedelta(minutes=1))
+        await bench.turns(timedelta(hours=3), step=timedelta(minutes=5))
         assert "sent" in await bench.states()
         waiting = [row for row in await bench.notices() if row["state"] != "sent"]
         assert {row["kind"] for row in waiting} == {"joined", "reminder"}
         bench.sandbox.faults.clear()
-        await bench.turns(timedelta(minutes=2), step=SECOND)
+        await bench.turns(timedelta(minutes=2), step=3 * SECOND)
         await bench.until(lambda: len(bench.copies()) == 5)
     assert set(bench.copies().values()) == {1}
     assert sum("Reminder" in message["text"] for message in bench.inbox(ANA)) == 1
@@ -176,9 +176,9 @@ async def test_of_many_missed_reminders_one_is_left(bench: SlackBench) -> None:
             await other.sent(2)
             await other.turns(timedelta(hours=19), step=timedelta(hours=1))
             other.sandbox.inject("outage")
-            await other.turns(timedelta(hours=4, minutes=30), step=timedelta(minutes=1))
+            await other.turns(timedelta(hours=4, minutes=30), step=timedelta(minutes=5))
             other.sandbox.faults.clear()
-            await other.turns(timedelta(minutes=1), step=SECOND)
+            await other.turns(timedelta(minutes=1), step=2 * SECOND)
             reminders = [message["text"] for message in other.inbox(ANA) if "Reminder" in message["text"]]
         assert len(reminders) == 1
         assert "3 earlier reminders" in reminders[0] or "earlier reminder" in reminders[0]
@@ -198,10 +198,10 @@ async def test_slack_refusing_the_app_parks_nothing_and_goes_on_when_it_is_put_r
     bench.sandbox.inject("ok_false", method="chat.postMessage", error="invalid_auth")
     async with bench.sending():
         await bench.low(2)
-        await bench.turns(timedelta(minutes=5), step=SECOND)
+        await bench.turns(timedelta(minutes=5), step=5 * SECOND)
         assert await bench.states() == ["pending", "pending"]
         bench.sandbox.faults.clear()
-        await bench.turns(timedelta(minutes=2), step=SECOND)
+        await bench.turns(timedelta(minutes=2), step=3 * SECOND)
         await bench.sent(2)
     assert set(bench.copies().values()) == {1}
 

@@ -148,7 +148,7 @@ async def test_the_age_of_the_queue_is_shown_while_slack_is_down(bench: SlackBen
         await bench.turns(5 * MINUTE, step=10 * SECOND)
         assert NOTICE_QUEUE_AGE._value.get() >= 280
         bench.sandbox.faults.clear()
-        await bench.turns(2 * MINUTE, step=SECOND)
+        await bench.turns(2 * MINUTE, step=3 * SECOND)
         await bench.turns(2 * SECOND, step=SECOND)
         assert NOTICE_QUEUE_AGE._value.get() == 0
 

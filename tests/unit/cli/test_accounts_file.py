@@ -9,24 +9,24 @@ from services.commands import accounts_file
 
 HEADER = "id,name,domains,arr,contacts,alias.zendesk\n"
 
-texts = st.text(string.ascii_letters + " ,\"'äß\n", min_size=1).map(str.strip).filter(bool)
-words = st.text(string.ascii_lowercase + string.digits, min_size=1)
+texts = st.text(string.ascii_letters + " ,\"'äß\n", min_size=1, max_size=12).map(str.strip).filter(bool)
+words = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=8)
 contacts = st.fixed_dictionaries({"email": words.map("{}@x.example".format)}, optional={"name": words, "role": words})
 records = st.fixed_dictionaries(
     {"id": words},
     optional={
         "name": texts,
-        "domains": st.lists(words, min_size=1),
+        "domains": st.lists(words, min_size=1, max_size=3),
         "tier": texts,
         "arr": st.floats(0, 1e12).map(lambda number: round(number, 2)),
         "csm": words,
-        "contacts": st.lists(contacts, min_size=1),
-        "aliases": st.dictionaries(words, st.lists(words, min_size=1), min_size=1),
+        "contacts": st.lists(contacts, min_size=1, max_size=3),
+        "aliases": st.dictionaries(words, st.lists(words, min_size=1, max_size=3), min_size=1, max_size=3),
     },
 )
 
 
-@given(st.lists(records, unique_by=lambda record: record["id"]))
+@given(st.lists(records, unique_by=lambda record: record["id"], max_size=6))
 def test_what_is_exported_is_imported_as_it_was(written: list[dict[str, object]]) -> None:
     rows, mistakes = accounts_file.read(accounts_file.write(written))
     assert mistakes == []

@@ -9,6 +9,7 @@ from services.router.domain import commands
 from services.router.domain.case import Status
 from services.router.domain.decision import DeadlineKind, InvalidCommand, Refused, StartDeadline, Tell
 from tests.support.domain import ANA, LEA, Story, touch
+from tests.support.examples import examples
 
 WHO = st.sampled_from([ANA, LEA])
 STEPS = st.one_of(
@@ -41,7 +42,7 @@ def command_of(story: Story, step: str, fact: object) -> commands.Command:
     raise AssertionError(step)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(STEPS, max_size=25))
 def test_a_case_keeps_its_promises(steps: list[tuple[str, object]]) -> None:
     story = Story()

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.domain import commands
@@ -67,7 +67,6 @@ def test_each_modal_asks_for_its_fields(action: ActionId, status: Status) -> Non
     assert [block["block_id"] for block in shown["blocks"] if block["type"] == "input"] == ASKED[action]
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=3_000))
 def test_no_account_name_breaks_a_modal(text: str) -> None:
     crowd = tuple(response(id=f"r{n}", requester_name=text, requester_role=text) for n in range(30))
@@ -195,7 +194,6 @@ SHAPED = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(payload=JSON | SHAPED)
 def test_reading_never_raises(payload: Any) -> None:
     assert isinstance(read(payload), Nothing | Unheard | Submission)

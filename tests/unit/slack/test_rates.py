@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.delivery.breaker import Breaker
@@ -10,7 +10,6 @@ from services.router.delivery.rates import Call, Rates
 from tests.support.domain import NOON
 
 
-@settings(deadline=None)
 @given(wishes=st.lists(st.sampled_from(["D1", "D2", "D3"]), min_size=50, max_size=300), step=st.integers(1, 400))
 def test_no_place_gets_more_than_one_message_a_second_but_for_a_short_burst(wishes: list[str], step: int) -> None:
     rates, now = Rates(), NOON

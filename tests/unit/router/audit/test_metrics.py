@@ -109,7 +109,7 @@ def promises(draw: st.DrawFn) -> Promise:
     )
 
 
-@given(st.lists(promises(), max_size=30))
+@given(st.lists(promises(), max_size=12))
 def test_g10_every_count_lists_exactly_its_cases(them: list[Promise]) -> None:
     figures = measure(them, NOW)
     for metric in METRICS:
@@ -120,7 +120,7 @@ def test_g10_every_count_lists_exactly_its_cases(them: list[Promise]) -> None:
             assert (figures[metric.name] is None) == (not behind)
 
 
-@given(st.lists(promises(), max_size=30))
+@given(st.lists(promises(), max_size=12))
 def test_the_shares_follow_from_the_counts_beside_them(them: list[Promise]) -> None:
     figures = measure(them, NOW)
     assert (figures["touch_due"] or 0) + (figures["touch_pending"] or 0) == len(them)
