@@ -251,6 +251,15 @@ ASKED = {
 }
 
 
+@pytest.mark.parametrize("state", [Status.RESOLVED, Status.CLOSED, Status.DISMISSED])
+def test_g8_whoever_comes_too_late_is_told_who_was_first(state: Status) -> None:
+    story = Story()
+    for command in ALL_STATES[state]:
+        story.does(command)
+    with pytest.raises(Refused, match=rf"Already {state.value} by ana@us\.example"):
+        story.touches(actor=LEA)
+
+
 @pytest.mark.parametrize("state", ALL_STATES)
 @pytest.mark.parametrize("kind", ALLOWED)
 def test_every_command_in_every_state_is_allowed_or_refused_with_words(
