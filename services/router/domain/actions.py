@@ -116,7 +116,7 @@ def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> D
 
 
 def reassign(case: Case, command: commands.Reassign, ctx: Context) -> Decision:
-    if case.ended:
+    if case.status is Status.CLOSED:
         raise Refused(already(case))
     new_owner = command.new_owner.strip().lower()
     if "@" not in new_owner:
@@ -190,8 +190,10 @@ def reopen(case: Case, command: commands.Reopen, ctx: Context) -> Decision:
 
 
 def dismiss(case: Case, command: commands.Dismiss, ctx: Context) -> Decision:
-    if case.ended:
+    if case.status is Status.CLOSED:
         raise Refused(already(case))
+    if case.status is Status.DISMISSED:
+        return Decision(case, repeated=True, text=already(case))
     changed = replace(case, status=Status.DISMISSED, closed_at=None, ended_by=command.actor)
     entry = Entry("dismissed", command.actor, {}, {"reason": command.reason})
     return Decision(changed, (entry,), (CancelDeadlines(ALL_KINDS),), text="Dismissed; it stays in the figures.")

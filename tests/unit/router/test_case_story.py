@@ -235,8 +235,8 @@ ALLOWED = {
     commands.ConfirmClosed: {Status.TOUCHED, Status.RESOLVED},
     commands.StillOpen: {Status.TOUCHED, Status.RESOLVED},
     commands.Reopen: {Status.CLOSED, Status.DISMISSED},
-    commands.Dismiss: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED, Status.RESOLVED},
-    commands.Reassign: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED, Status.RESOLVED},
+    commands.Dismiss: set(Status) - {Status.CLOSED},
+    commands.Reassign: set(Status) - {Status.CLOSED},
     commands.Acknowledge: {Status.OPEN},
 }
 ASKED = {
@@ -270,7 +270,8 @@ def test_every_command_in_every_state_is_allowed_or_refused_with_words(
         story.does(command)
     assert story.case.status is state
     if state in ALLOWED[kind]:
-        assert story.does(ASKED[kind]).entries
+        done = story.does(ASKED[kind])
+        assert done.entries or done.repeated
     else:
         with pytest.raises(Refused) as refused:
             story.does(ASKED[kind])
