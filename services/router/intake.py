@@ -131,6 +131,7 @@ class Intake:
         if scored.flagged and not scored.late and not answer.withdrawn:
             await self._flag(tx, id_, answer.received_at, now)
         await self._confirm(tx, id_, scored, now)
+        await directory.note_ticket(tx, answer, answer.occurred_at or answer.received_at)
         await self._reopened_meanwhile(tx, answer, now)
 
     async def _confirm(self, tx: AsyncConnection, id_: str, scored: FeedbackScored, now: datetime) -> None:

@@ -13,7 +13,7 @@ from services.router.domain.matching import Clues, Found
 from services.router.domain.view import AccountView
 from services.router.tables import account_aliases, account_domains, accounts, contacts, responses, tickets
 from shared.db import statements
-from shared.events.catalog import AccountUpdated, TicketChanged
+from shared.events.catalog import AccountUpdated, SurveyResponded, TicketChanged
 
 _ALIVE = accounts.c.deleted.is_(False)
 
@@ -82,6 +82,21 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
         return before["status"]
     await connection.execute(insert(tickets).values(source=ticket.source, ticket_id=ticket.ticket_id, **values))
     return None
+
+
+async def note_ticket(connection: AsyncConnection, answer: SurveyResponded, rated_at: datetime) -> None:
+    """What a rating says of its ticket's state, unless something newer is known: where no webhook told that it was
+    ended, the rating did, and a later opening is a reopening."""
+    if answer.ticket_id is None or answer.ticket_status is None:
+        return
+    told = {"status": answer.ticket_status, "changed_at": rated_at}
+    statement = statements.insert(connection, tickets).values(
+        source=answer.source, ticket_id=answer.ticket_id, account_hint={}, **told
+    )
+    newer = tickets.c.changed_at < statement.excluded.changed_at
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["source", "ticket_id"], set_=told, where=newer)
+    )
 
 
 def _newer_reply(before: RowMapping | None, ticket: TicketChanged) -> dict[str, Any]:
