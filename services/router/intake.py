@@ -149,6 +149,7 @@ class Intake:
             flagged = Flagged(row, arrival.account, arrival.found.words, arrival.role)
             await self._raiser.flag(tx, flagged, answer.received_at, now)
         await self._confirm(tx, arrival.id, scored, now)
+        await directory.note_ticket(tx, answer, answer.occurred_at or answer.received_at)
         await self._reopened_meanwhile(tx, answer, now)
 
     async def _confirm(self, tx: AsyncConnection, id_: str, scored: FeedbackScored, now: datetime) -> None:

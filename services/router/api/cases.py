@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.router.api import cursors
 from services.router.api.bodies import DOORS, Door, OpenBody
 from services.router.api.doors import Caller
-from services.router.api.fields import CaseId, Cursor, Filter, Limit, problems
+from services.router.api.fields import BLANK_IS_NONE, CaseId, Cursor, Filter, Limit, problems
 from services.router.api.schemas import (
     CaseOut,
     CommandDone,
@@ -58,11 +58,11 @@ def _add_reading(router: APIRouter, database: Database, clock: Clock, who_calls:
     @router.get("/v1/cases", responses=problems(_422="A filter or the cursor is wrong."))
     async def list_all(
         _: Annotated[Caller, Depends(who_calls)],
-        status: Status | None = None,
+        status: Annotated[Status | None, BLANK_IS_NONE] = None,
         owner: Filter = None,
         account_id: Filter = None,
-        severity: Severity | None = None,
-        overdue: Annotated[bool | None, Query(description="A touch is due and not made.")] = None,
+        severity: Annotated[Severity | None, BLANK_IS_NONE] = None,
+        overdue: Annotated[bool | None, BLANK_IS_NONE, Query(description="A touch is due and not made.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[CaseOut]:

@@ -25,9 +25,13 @@ Instant = Annotated[AwareDatetime, Field(examples=["2026-11-20T14:30:00Z"])]
 
 CaseId = Annotated[str, Path(description="Such as `L-7GQ2MZ4KXA`.", max_length=40, pattern=_NO_NUL)]
 AccountId = Annotated[str, Path(max_length=200, pattern=_NO_NUL)]
-Filter = Annotated[str | None, Query(max_length=320, pattern=_NO_NUL)]
+BLANK_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
+"""`?status=&owner=` asks for nothing in particular."""
+_Wanted = Annotated[str, StringConstraints(max_length=320, pattern=_NO_NUL)]
+Filter = Annotated[_Wanted | None, BLANK_IS_NONE, Query()]
 Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="Items on a page.")]
-Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")]
+_Place = Annotated[str, StringConstraints(max_length=1000)]
+Cursor = Annotated[_Place | None, BLANK_IS_NONE, Query(description="`next_cursor` of the page before.")]
 
 PROBLEM_CONTENT: dict[str, Any] = {
     "application/problem+json": {

@@ -92,7 +92,9 @@ class CaseOut(BaseModel):
     touched_by: str | None
     close_out_due_at: datetime | None
     resolved_at: datetime | None
+    resolved_by: str | None
     closed_at: datetime | None
+    ended_by: str | None = Field(description="Who closed or dismissed it.")
     snoozed_until: datetime | None
     reopened: int
     merged_into: str | None

@@ -101,6 +101,7 @@ def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> D
         close_out_due_at=None,
         close_out_asked_at=None,
         resolved_at=None,
+        resolved_by=None,
         acknowledged_at=None,
         acknowledged_by=None,
     )
@@ -115,7 +116,7 @@ def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> D
 
 
 def reassign(case: Case, command: commands.Reassign, ctx: Context) -> Decision:
-    if case.ended:
+    if case.status is Status.CLOSED:
         raise Refused(already(case))
     new_owner = command.new_owner.strip().lower()
     if "@" not in new_owner:
@@ -151,7 +152,7 @@ def resolve(case: Case, command: commands.Resolve, ctx: Context) -> Decision:
     if case.status is not Status.TOUCHED:
         raise Refused(already(case))
     _check_word("outcome", command.outcome, commands.OUTCOMES)
-    changed = replace(case, status=Status.RESOLVED, resolved_at=ctx.now)
+    changed = replace(case, status=Status.RESOLVED, resolved_at=ctx.now, resolved_by=command.actor)
     entry = Entry("resolved", command.actor, {"outcome": command.outcome}, {"what_was_done": command.what_was_done})
     return Decision(changed, (entry,), text="Resolved. The close-out question follows.")
 
@@ -166,7 +167,7 @@ def confirm_closed(case: Case, command: commands.ConfirmClosed, ctx: Context) ->
         raise InvalidCommand("what_was_done", "Say what is known about the customer's leaving.")
     agreed, confirmation = (case, ()) if left else proof.agreed(case)
     kept = command.promise_kept
-    changed = replace(agreed, status=Status.CLOSED, closed_at=ctx.now, promise_kept=kept)
+    changed = replace(agreed, status=Status.CLOSED, closed_at=ctx.now, ended_by=command.actor, promise_kept=kept)
     texts = {"what_was_done": command.what_was_done} if command.what_was_done.strip() else {}
     data: dict[str, Any] = {"outcome": command.outcome, "close_out_due_at": iso(case.close_out_due_at)}
     data |= {} if kept is None else {"promise_kept": kept}
@@ -189,9 +190,11 @@ def reopen(case: Case, command: commands.Reopen, ctx: Context) -> Decision:
 
 
 def dismiss(case: Case, command: commands.Dismiss, ctx: Context) -> Decision:
-    if case.ended:
+    if case.status is Status.CLOSED:
         raise Refused(already(case))
-    changed = replace(case, status=Status.DISMISSED, closed_at=None)
+    if case.status is Status.DISMISSED:
+        return Decision(case, repeated=True, text=already(case))
+    changed = replace(case, status=Status.DISMISSED, closed_at=None, ended_by=command.actor)
     entry = Entry("dismissed", command.actor, {}, {"reason": command.reason})
     return Decision(changed, (entry,), (CancelDeadlines(ALL_KINDS),), text="Dismissed; it stays in the figures.")
 
@@ -210,7 +213,9 @@ def _open_again(case: Case, actor: str, reason: str, by: str, ctx: Context) -> D
         acknowledged_at=None,
         acknowledged_by=None,
         resolved_at=None,
+        resolved_by=None,
         closed_at=None,
+        ended_by=None,
         promise_kept=None,
         close_out_due_at=None,
         close_out_asked_at=None,

@@ -98,6 +98,7 @@ def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
         acknowledged_at=None,
         acknowledged_by=None,
         resolved_at=None,
+        resolved_by=None,
         close_out_due_at=None,
         close_out_asked_at=None,
         terms=ctx.terms,

@@ -31,6 +31,7 @@ _EMOJI = {
 }
 _ANY = frozenset(Status)
 _ENDED = frozenset({Status.CLOSED, Status.DISMISSED})
+_NOT_CLOSED = _ANY - {Status.CLOSED}
 _AFTER_TOUCH = frozenset({Status.TOUCHED, Status.RESOLVED})
 
 # DESIGN 4, "Case states": from which states each action may be asked for. Confirming before a touch is for a customer
@@ -38,13 +39,13 @@ _AFTER_TOUCH = frozenset({Status.TOUCHED, Status.RESOLVED})
 ALLOWED: dict[ActionId, frozenset[Status]] = {
     ActionId.ACKNOWLEDGE: frozenset({Status.OPEN, Status.ACKNOWLEDGED}),
     ActionId.LOG_TOUCH: frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED}),
-    ActionId.REASSIGN: _ANY - _ENDED,
+    ActionId.REASSIGN: _NOT_CLOSED,
     ActionId.SNOOZE: _ANY - _ENDED,
     ActionId.RESOLVE: frozenset({Status.TOUCHED}),
     ActionId.CONFIRM_CLOSED: _ANY - _ENDED,
     ActionId.STILL_OPEN: _AFTER_TOUCH,
     ActionId.REOPEN: _ENDED,
-    ActionId.DISMISS: _ANY - _ENDED,
+    ActionId.DISMISS: _NOT_CLOSED,
     ActionId.REVEAL: _ANY,
 }
 _ACKNOWLEDGE = Action(ActionId.ACKNOWLEDGE, "Acknowledge", primary=True)

@@ -70,7 +70,8 @@ class TouchClock:
 @dataclass(frozen=True, slots=True)
 class Case:
     """`owner` and `support_lead` are e-mails; `covers_for` is the absent person whose case it is and who gets it back.
-    `promise_kept` is the customer's answer at the close-out, None where it was not asked.
+    `ended_by` is who closed or dismissed it. `promise_kept` is the customer's answer at the close-out, None where it
+    was not asked.
     `version` is what people see and quote; `seq` is the journal's head."""
 
     id: str
@@ -97,7 +98,9 @@ class Case:
     close_out_due_at: datetime | None = None
     close_out_asked_at: datetime | None = None
     resolved_at: datetime | None = None
+    resolved_by: str | None = None
     closed_at: datetime | None = None
+    ended_by: str | None = None
     snoozed_until: datetime | None = None
     reopened: int = 0
     merged_into: str | None = None

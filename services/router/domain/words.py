@@ -21,12 +21,17 @@ def already(case: Case) -> str:
         case Status.TOUCHED:
             return f"Already touched by {case.touched_by} at {clock_time(case.touched_at)}."
         case Status.RESOLVED:
-            return f"Already resolved at {clock_time(case.resolved_at)}."
+            return f"Already resolved{_by(case.resolved_by)} at {clock_time(case.resolved_at)}."
         case Status.CLOSED if case.merged_into:
             return f"This case went into {case.merged_into}: act there."
         case Status.CLOSED:
-            return f"Already closed at {clock_time(case.closed_at)}."
+            return f"Already closed{_by(case.ended_by)} at {clock_time(case.closed_at)}."
         case Status.DISMISSED:
-            return "Already dismissed."
+            return f"Already dismissed{_by(case.ended_by)}."
         case _:
             return "The case is open: log a touch first."
+
+
+def _by(person: str | None) -> str:
+    """Empty for cases of before it was kept."""
+    return f" by {person}" if person else ""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from services.router.domain import commands
 from services.router.domain.messages import ActionId
 from services.router.slack.interactions import Submission
-from services.router.slack.modals import KEPT, SHORTEST_ACKNOWLEDGEMENT
+from services.router.slack.modals import KEPT
 
 _SKEW = timedelta(minutes=5)
 _REQUIRED = "Please fill this in."
@@ -57,11 +57,11 @@ class _Form:
     now: datetime
     errors: dict[str, str]
 
-    def text(self, field: str, least: int = 1) -> str:
+    def text(self, field: str) -> str:
         value = self.values.get(field)
         text = value.strip() if isinstance(value, str) else ""
-        if len(text) < least:
-            self.errors[field] = _REQUIRED if least <= 1 else f"Please write at least {least} characters."
+        if not text:
+            self.errors[field] = _REQUIRED
         return text
 
     def choice(self, field: str) -> str:
@@ -103,7 +103,7 @@ def _log_touch(form: _Form, base: dict[str, Any], _: str | None) -> commands.Per
         **base,
         channel=form.choice("channel"),
         touched_at=touched_at,
-        acknowledgement=form.text("acknowledgement", SHORTEST_ACKNOWLEDGEMENT),
+        acknowledgement=form.text("acknowledgement"),
         next_step=form.text("next_step"),
         next_step_due=due,
     )

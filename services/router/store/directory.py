@@ -13,7 +13,7 @@ from services.router.domain.matching import Clues, Found
 from services.router.domain.view import AccountView
 from services.router.tables import account_aliases, account_domains, accounts, contacts, responses, tickets
 from shared.db.statements import Upsert
-from shared.events.catalog import AccountUpdated, TicketChanged
+from shared.events.catalog import AccountUpdated, SurveyResponded, TicketChanged
 
 _ALIVE = accounts.c.deleted.is_(False)
 _PUT_ACCOUNT = Upsert(
@@ -29,6 +29,14 @@ _TICKET_LOCKED = _TICKET.with_for_update()
 _ADD_TICKET = insert(tickets)
 _CHANGE_TICKET = update(tickets).where(
     tickets.c.source == bindparam("of_source"), tickets.c.ticket_id == bindparam("of_ticket")
+)
+_NOTE_TICKET = Upsert(
+    tickets,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=["source", "ticket_id"],
+        set_={"status": insert.excluded.status, "changed_at": insert.excluded.changed_at},
+        where=tickets.c.changed_at < insert.excluded.changed_at,
+    ),
 )
 _VIEWS = select(*(accounts.c[name] for name in AccountView.__slots__)).where(
     accounts.c.id.in_(bindparam("ids", expanding=True)), _ALIVE
@@ -116,6 +124,16 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
         return before["status"]
     await connection.execute(_ADD_TICKET, {"source": ticket.source, "ticket_id": ticket.ticket_id, **values})
     return None
+
+
+async def note_ticket(connection: AsyncConnection, answer: SurveyResponded, rated_at: datetime) -> None:
+    """What a rating says of its ticket's state, unless something newer is known: where no webhook told that it was
+    ended, the rating did, and a later opening is a reopening."""
+    if answer.ticket_id is None or answer.ticket_status is None:
+        return
+    told = {"status": answer.ticket_status, "changed_at": rated_at, "account_hint": {}}
+    key = {"source": answer.source, "ticket_id": answer.ticket_id}
+    await connection.execute(_NOTE_TICKET.on(connection), {**key, **told})
 
 
 def _newer_reply(before: RowMapping | None, ticket: TicketChanged) -> dict[str, Any]:

@@ -225,6 +225,7 @@ async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> N
     assert len(await owners(overdue="false")) == 1
     assert await owners(status="closed") == []
     assert len(await owners(severity="medium")) == 2
+    assert len(await owners(status="", owner="", account_id="", severity="", overdue="", cursor="")) == 3
 
 
 async def test_a_customer_phoned(router: RouterBench, doors: Doors, http: httpx.AsyncClient) -> None:

@@ -160,6 +160,17 @@ async def test_a_ticket_reopened_after_its_rating_needs_a_person(router: RouterB
     assert case.case.owner == ANA
 
 
+async def test_a_ticket_that_only_its_rating_told_was_solved_can_be_reopened_too(router: RouterBench) -> None:
+    await router.hears(router.answer(5, ticket_status="solved"))
+    await router.ticket("open", occurred_at=NOON - HOUR)
+    assert await router.all_cases() == [], "that was before the rating"
+    router.clock.advance(HOUR)
+    await router.ticket("open")
+    case = (await router.all_cases())[0]
+    assert case.responses[0].reasons == ("The ticket was reopened after the customer rated it.",)
+    assert case.responses[0].ticket_status == "open"
+
+
 async def test_a_ticket_reopened_while_its_case_is_open_is_told_in_the_case(router: RouterBench) -> None:
     await router.ticket("solved")
     view = await router.low(2)

@@ -235,8 +235,8 @@ ALLOWED = {
     commands.ConfirmClosed: {Status.TOUCHED, Status.RESOLVED},
     commands.StillOpen: {Status.TOUCHED, Status.RESOLVED},
     commands.Reopen: {Status.CLOSED, Status.DISMISSED},
-    commands.Dismiss: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED, Status.RESOLVED},
-    commands.Reassign: {Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED, Status.RESOLVED},
+    commands.Dismiss: set(Status) - {Status.CLOSED},
+    commands.Reassign: set(Status) - {Status.CLOSED},
     commands.Acknowledge: {Status.OPEN},
 }
 ASKED = {
@@ -251,6 +251,15 @@ ASKED = {
 }
 
 
+@pytest.mark.parametrize("state", [Status.RESOLVED, Status.CLOSED, Status.DISMISSED])
+def test_g8_whoever_comes_too_late_is_told_who_was_first(state: Status) -> None:
+    story = Story()
+    for command in ALL_STATES[state]:
+        story.does(command)
+    with pytest.raises(Refused, match=rf"Already {state.value} by ana@us\.example"):
+        story.touches(actor=LEA)
+
+
 @pytest.mark.parametrize("state", ALL_STATES)
 @pytest.mark.parametrize("kind", ALLOWED)
 def test_every_command_in_every_state_is_allowed_or_refused_with_words(
@@ -261,7 +270,8 @@ def test_every_command_in_every_state_is_allowed_or_refused_with_words(
         story.does(command)
     assert story.case.status is state
     if state in ALLOWED[kind]:
-        assert story.does(ASKED[kind]).entries
+        done = story.does(ASKED[kind])
+        assert done.entries or done.repeated
     else:
         with pytest.raises(Refused) as refused:
             story.does(ASKED[kind])
