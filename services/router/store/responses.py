@@ -89,8 +89,9 @@ async def of_ticket(connection: AsyncConnection, source: str, ticket_id: str) ->
 async def answers_of_case(connection: AsyncConnection, case_id: str, since: datetime, until: datetime) -> list[Answer]:
     """The case's flagged answers that came between these, in the order they came."""
     names = ("id", "requester_email", "source", "ticket_id", "flagged_at", "metric", "normalised_score")
+    columns: list[Any] = [*(responses.c[name] for name in names), texts.c.body]
     statement = (
-        select(*(responses.c[name] for name in names), texts.c.body)
+        select(*columns)
         .outerjoin(texts, texts.c.id == responses.c.comment_id)
         .where(responses.c.case_id == case_id, responses.c.flagged_at.between(since, until))
         .order_by(responses.c.flagged_at, responses.c.id)
