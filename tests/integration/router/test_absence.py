@@ -155,7 +155,7 @@ async def test_a_cover_whom_slack_cannot_reach_any_more_is_passed_over_and_named
     case = (await router.low(2)).case
     assert case.owner == MAX
     assert "but eva@us.example is deactivated in Slack" in case.owner_reason
-    with pytest.raises(InvalidCommand, match="eva@us.example is deactivated in Slack: name somebody else"):
+    with pytest.raises(InvalidCommand, match=r"eva@us\.example is deactivated in Slack: name somebody else"):
         await router.away(LEA, EVA)
 
 
