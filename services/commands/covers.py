@@ -43,8 +43,13 @@ def import_covers(
     if dry_run:
         out.print(f"{len(absences)} absences are right; nothing was imported (--dry-run).")
         return
-    fresh, moved = run(_enter(configure(), absences))
-    out.print(f"{fresh} absences entered, {len(absences) - fresh} were there already; {moved} cases changed hands.")
+    fresh, moved, refused = run(_enter(configure(), absences))
+    there = len(absences) - fresh - len(refused)
+    out.print(f"{fresh} absences entered, {there} were there already; {moved} cases changed hands.")
+    for words in refused:
+        complain(words)
+    if refused:
+        raise typer.Exit(FAILED)
 
 
 @app.command("list")
@@ -77,9 +82,10 @@ def check(text: str, actor: str, now: datetime) -> tuple[list[Absence], list[Mis
     return absences, mistakes
 
 
-async def _enter(configuration: Configuration, absences: list[Absence]) -> tuple[int, int]:
-    """How many are new, and how many cases changed hands."""
+async def _enter(configuration: Configuration, absences: list[Absence]) -> tuple[int, int, list[str]]:
+    """How many are new, how many cases changed hands, and what was refused after all: a cover nobody can reach."""
     fresh = moved = 0
+    refused: list[str] = []
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task("Importing", total=len(absences))
         async with open_database(configuration) as database:
@@ -87,11 +93,15 @@ async def _enter(configuration: Configuration, absences: list[Absence]) -> tuple
             policy = configuration.policy
             covering = Covering(database, Cases(policy), policy, SystemClock(), lambda: None)
             for absence in absences:
-                entered = await covering.enter(absence)
+                progress.advance(task)
+                try:
+                    entered = await covering.enter(absence)
+                except InvalidCommand as wrong:
+                    refused.append(f"{absence.person}: {wrong.text}")
+                    continue
                 fresh += entered.fresh
                 moved += entered.moved
-                progress.advance(task)
-    return fresh, moved
+    return fresh, moved, refused
 
 
 async def _lines(configuration: Configuration) -> list[str]:

@@ -11,12 +11,15 @@ from services.router.console import service as console
 from services.router.covering import Covering
 from services.router.deadlines import Sweeper
 from services.router.delivery.mailing import Mailer
+from services.router.delivery.silence import Silence
+from services.router.delivery.undelivered import Undelivered
 from services.router.directory import Directory
 from services.router.finding import Finder
 from services.router.intake import Intake
 from services.router.raising import Raiser
 from services.router.relay import Relay
 from services.router.sessions import Sessions
+from services.router.slack.errors import WORKSPACE
 from services.router.slack.service import SlackService, checks
 from services.router.sources_health import SourcesHeard, Watch
 from shared.bus.consumer import ConsumerLoop
@@ -51,6 +54,7 @@ def build(runtime: Runtime) -> Service:
     sessions = Sessions(runtime)
     smtp = runtime.settings.smtp
     mailer = Mailer(database, EmailChannel(smtp, clock), clock, runtime.settings.http.public_url)
+    silence = Silence(database, Undelivered(cases, policy, smtp), clock, policy.sla.alert_within, WORKSPACE)
     return Service(
         "router",
         routes=[
@@ -67,7 +71,7 @@ def build(runtime: Runtime) -> Service:
             Loop("sources heard", heard.run),
             Loop("sources", watch.run),
             *slack.loops(),
-            *([Loop("e-mail", mailer.run)] if smtp.host is not None else []),
+            *([Loop("e-mail", mailer.run), Loop("silence", silence.run)] if smtp.host is not None else []),
             *audit.loops(runtime),
         ],
         checks=[

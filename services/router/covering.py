@@ -49,12 +49,14 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """`words` say what follows: who has the cases, or why nobody named does; `fresh` is False for what was there."""
+    """`words` say what follows: who has the cases (`stand_in`), or why nobody named does; `fresh` is False for what was
+    there."""
 
     record: Record
     moved: int
     words: str
     fresh: bool = True
+    stand_in: str | None = None
 
 
 class Covering:
@@ -79,12 +81,17 @@ class Covering:
             known = await covers.same(tx, cover)
             if known is None:
                 await covers.add(tx, record, max(now, cover.starts_at))
-            stand_in = (await self._cases.reach(tx, max(now, cover.starts_at))).absences.of(cover.person)
+            unreachable, absences = await self._cases.reach(tx, max(now, cover.starts_at))
+            if known is None and cover.cover in unreachable:
+                why = unreachable[str(cover.cover)]
+                raise InvalidCommand("cover", f"{cover.cover} {why}: name somebody else.")
+            stand_in = absences.of(cover.person)
         moved = await self.sweep() if at_once else 0
         words = stand_in.words if stand_in is not None else "the absence is over"
         if stand_in is not None and stand_in.email is not None:
             words = f"{stand_in.email} {stand_in.words}"
-        return Entered(known or record, moved, words, fresh=known is None)
+        who = stand_in.email if stand_in is not None else None
+        return Entered(known or record, moved, words, known is None, who)
 
     async def end(self, cover_id: str, actor: str) -> int:
         """End a cover, or take back one to come; returns how many cases changed hands. Raises NotFound.

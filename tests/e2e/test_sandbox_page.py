@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from services.router.domain.case import Status
 from services.slack_sandbox.app import SandboxConfig, Workspace, create_app
+from tests.support.slack_bench import SlackBench, slack_bench
 from tests.support.slack_sandbox import serving
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -230,3 +232,106 @@ async def test_a_new_message_appears_by_itself_and_only_in_the_right_dm(stage: S
     await expect(page.locator("main")).to_contain_text("A second case joined")
     await page.get_by_label("You are").select_option("U0LEAD")
     await expect(page.locator("main")).to_contain_text("Nothing here yet.")
+
+
+@dataclass
+class Desk:
+    """Ana in front of the page, with the real router behind it."""
+
+    page: Page
+    bench: SlackBench
+    url: str
+
+    @property
+    def card(self) -> Any:
+        return self.page.locator("article[data-ts]").first
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db") as bench, async_playwright() as playwright:
+        await bench.account()
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Lisbon")
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        url = str(bench.runtime.settings.slack.api_url).removesuffix("api/")
+        async with bench.sending():
+            yield Desk(page, bench, f"{url}?user={ANA}")
+        assert failures == []
+        await browser.close()
+
+
+async def test_from_the_alert_to_the_logged_touch_by_hand(desk: Desk) -> None:
+    """Nobody calls a door: a person reads, clicks, is corrected and submits."""
+    view = await desk.bench.low(2, comment="<b>Broken</b> <!channel>")
+    await desk.bench.sent(2)
+    await desk.page.goto(desk.url)
+    await expect(desk.card).to_contain_text("<b>Broken</b> <!channel>")
+    await expect(desk.card).to_contain_text("CSAT 2 of 5")
+    await desk.card.get_by_role("button", name="Acknowledge").click()
+    await expect(desk.card).to_contain_text("Acknowledged by ana")
+
+    await desk.card.get_by_role("button", name="Log touch").click()
+    modal = desk.page.get_by_role("dialog", name="Log a touch")
+    await modal.get_by_label("How did you reach").select_option("call")
+    words = modal.get_by_label("What did you acknowledge")
+    await words.fill("You lost a morning; that is on us.")
+    await modal.get_by_label("Next step", exact=True).fill("A fixed export")
+    await modal.get_by_label("Next step due").fill("2026-11-01")
+    await modal.get_by_role("button", name="Log touch").click()
+    await expect(modal.locator("[data-error-for=next_step_due]")).to_be_visible()
+    await expect(words).to_have_value("You lost a morning; that is on us.")
+    await modal.get_by_label("Next step due").fill("2026-11-06")
+    await modal.get_by_role("button", name="Log touch").click()
+    await expect(modal).to_be_hidden()
+    await expect(desk.card).to_contain_text("Promised: A fixed export by Fri 6 Nov 2026")
+    await expect(desk.card.get_by_role("button", name="Resolve")).to_be_visible()
+    assert (await desk.bench.case(view.case.id)).case.status is Status.TOUCHED
+
+
+async def test_home_is_paged_and_acted_upon_by_hand(desk: Desk) -> None:
+    for number in range(23):
+        domain = f"co{number}.example"
+        await desk.bench.account(f"co{number}", name=f"Company {number}", domains=[domain])
+        await desk.bench.low(2, record_id=f"co{number}", requester_email=f"x@{domain}")
+    await desk.page.goto(f"{desk.url}&tab=home")
+    home = desk.page.locator(".home")
+    await expect(home.locator("h3")).to_have_text("Your open cases: 23")
+    await expect(home.get_by_role("button", name="Acknowledge")).to_have_count(20)
+    await home.get_by_role("button", name="Next page").click()
+    await expect(home).to_contain_text("Page 2 of 2")
+    await expect(home.get_by_role("button", name="Acknowledge")).to_have_count(3)
+    await home.get_by_role("button", name="Acknowledge").first.click()
+    await expect(home.get_by_role("button", name="Acknowledge")).to_have_count(2)
+    await expect(home).to_contain_text("Page 2 of 2")
+    await home.get_by_role("button", name="Previous page").click()
+    await expect(home).to_contain_text("Page 1 of 2")
+
+    await home.get_by_role("button", name="Log touch").first.click()
+    modal = desk.page.get_by_role("dialog", name="Log a touch")
+    await expect(modal).to_be_visible()
+    await modal.get_by_role("button", name="Cancel").click()
+    await expect(modal).to_be_hidden()
+
+
+async def test_loops_lists_shows_one_and_helps_by_hand(desk: Desk) -> None:
+    view = await desk.bench.low(2)
+    await desk.bench.sent(2)
+    await desk.page.goto(desk.url)
+    whispered = desk.page.locator("article.ephemeral")
+    for number, (command, words) in enumerate(
+        [
+            ("/loops", "Your open cases"),
+            ("/loops team", "Open cases"),
+            (f"/loops {view.case.id}", "you asked for it"),
+            ("/loops help", "/loops away until Friday cover @ana"),
+            ("/loops away until Friday cover lea@us.example", "Noted: you are away until Fri 6 Nov"),
+        ]
+    ):
+        await desk.page.get_by_label("Message, or a slash command").fill(command)
+        await desk.page.keyboard.press("Enter")
+        await expect(whispered).to_have_count(number + 1)
+        await expect(whispered.last).to_contain_text(words)
+    await whispered.nth(2).get_by_role("button", name="Acknowledge").click()
+    await expect(desk.card).to_contain_text("Acknowledged by ana")

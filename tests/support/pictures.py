@@ -61,10 +61,33 @@ async def _story(bench: SlackBench, page: Page) -> None:
     await _take(page.locator("article[data-ts]").last, "close-out-question")
     await _modal(bench, page, "case.confirm_closed", "modal-close", newest=True)
 
-    await bench.sandbox.home(ANA)
-    if bench.sandbox.home_view(ANA) is not None:
-        await page.goto(f"{base}?user=U0ANA&tab=home")
-        await _take(page.locator("main"), "home")
+    await _home(bench, page, base)
+
+
+async def _home(bench: SlackBench, page: Page, base: str) -> None:
+    """A morning with something in every part."""
+    await _low(bench, "globex", "Globex", 1, "Third outage this month. I have to explain it to our board.")
+    await bench.passes(timedelta(hours=6), step=timedelta(hours=2))
+    await _low(bench, "initech", "Initech", 2, "Support closed my ticket without an answer.")
+    await bench.passes(timedelta(hours=19), step=timedelta(hours=1))
+    await _low(bench, "umbra", "Umbra Logistics", 3, None)
+    await bench.sent(8)
+    await page.set_viewport_size({"width": 1180, "height": 1070})
+    await page.goto(f"{base}?user=U0ANA&tab=home")
+    await bench.until(lambda: bench.sandbox.home_view(ANA))
+    await page.locator(".home").wait_for()
+    await _take(page.locator("main"), "home")
+    await page.goto(f"{base}?user=U0ANA")
+    await bench.sandbox.command("/loops", ANA, "mine")
+    await page.reload()
+    await _take(page.locator("article.ephemeral").last, "loops")
+
+
+async def _low(bench: SlackBench, id_: str, name: str, score: int, comment: str | None) -> None:
+    domain = f"{id_}.example"
+    await bench.account(id_, name=name, domains=[domain], arr=180_000.0, changed_at=bench.clock.now())
+    facts = {"record_id": id_, "requester_email": f"sam@{domain}", "requester_name": "Sam Rivers", "ticket_id": "T-9"}
+    await bench.low(score, comment=comment, **facts)
 
 
 async def _modal(bench: SlackBench, page: Page, action: str, name: str, newest: bool = False) -> None:

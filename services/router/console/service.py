@@ -9,11 +9,13 @@ from services.router.cases import Cases
 from services.router.console.account_pages import AccountPages
 from services.router.console.case_list import CaseList
 from services.router.console.case_page import CasePage
+from services.router.console.cover_page import CoverPage
 from services.router.console.health_page import HealthPage
 from services.router.console.pages import STATIC, Pages
 from services.router.console.sign_in import SignIn
 from services.router.console.sla_page import SlaPage
 from services.router.console.sources_page import SourcesPage
+from services.router.covering import Covering
 from services.router.sessions import Sessions
 from shared.runtime import Runtime
 
@@ -31,6 +33,7 @@ def routes(
     sla = SlaPage(runtime, pages, database)
     accounts = AccountPages(runtime, pages, database)
     health = HealthPage(runtime, pages, database)
+    covers = CoverPage(runtime, pages, Covering(database, cases, runtime.policy, runtime.clock, wake), database)
     own = pages.signed_in
     return [
         Mount("/console/static", StaticFiles(directory=STATIC), name="console-static"),
@@ -45,6 +48,9 @@ def routes(
         Route("/sla/cases", own(sla.cases), methods=["GET"]),
         Route("/accounts", own(accounts.known), methods=["GET"]),
         Route("/accounts/unmatched", own(accounts.unmatched), methods=["GET"]),
+        Route("/covers", own(covers.show), methods=["GET"]),
+        Route("/covers", own(covers.enter), methods=["POST"]),
+        Route("/covers/{cover_id}/end", own(covers.end), methods=["POST"]),
         Route("/sources", own(SourcesPage(runtime, pages, database).show), methods=["GET"]),
         Route("/health", own(health.show), methods=["GET"]),
     ]

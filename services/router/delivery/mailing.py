@@ -12,6 +12,7 @@ from services.router.domain.notices import Notice, compose
 from services.router.domain.view import CaseView
 from services.router.store import leases, mails, notices
 from services.router.store.mails import Mail
+from services.router.store.notices import Row
 from services.router.store.views import load_views
 from shared import ids
 from shared.clock import Clock
@@ -69,6 +70,9 @@ class Mailer:
         if row is None or view is None or view.case.ended:
             await self._settle(mail, None)
             return
+        if row.state == "sent":
+            await self._settle(mail, row)
+            return
         url = f"{self._case_base.rstrip('/')}/cases/{mail.case_id}" if self._case_base else None
         told = compose(Notice(NoticeKind(row.kind), row.recipient, row.role, row.data), view, self._clock.now(), url)
         outcome = await self._channel.send(Post(mail.id, mail.recipient, _explained(told, mail, url), {}))
@@ -80,6 +84,8 @@ class Mailer:
             match outcome:
                 case None:
                     await mails.end(tx, mail.id, mails.DROPPED, "the case needs nobody any more")
+                case Row():
+                    await mails.end(tx, mail.id, mails.DROPPED, "Slack has brought it meanwhile")
                 case Sent():
                     await mails.sent(tx, mail.id, now)
                 case Parked(reason):

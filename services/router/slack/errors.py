@@ -11,10 +11,10 @@ from services.router.channels.base import BadMessage, Gone, NotSent, Outcome, Pa
 
 DEFAULT_RETRY_AFTER = 30.0
 _RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-_WORKSPACE = frozenset(
+WORKSPACE = frozenset(
     "invalid_auth not_authed token_revoked token_expired account_inactive missing_scope no_permission "
     "not_allowed_token_type org_login_required ekm_access_denied team_access_not_granted access_denied "
-    "messages_tab_disabled restricted_action method_deprecated deprecated_endpoint app_missing_action_url".split()
+    "messages_tab_disabled method_deprecated deprecated_endpoint app_missing_action_url".split()
 )
 _PLACE = frozenset(
     "not_in_channel channel_not_found is_archived restricted_action_read_only_channel restricted_action_non_threadable_"
@@ -59,7 +59,7 @@ def _api(error: SlackApiError) -> Outcome:
         return Gone(code, removed=True)
     if code in _UNCHANGEABLE:
         return Gone(code, removed=False)
-    if code in _WORKSPACE:
+    if code in WORKSPACE:
         return Parked(code, everywhere=True)
     if code in _PLACE or code.startswith("restricted_action"):
         return Parked(code)

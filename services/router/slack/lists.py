@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from services.router.domain import cards, spans
+from services.router.domain import cards
 from services.router.domain.masking import masked
-from services.router.domain.messages import Line, Part, Person
+from services.router.domain.messages import Line, Person
 from services.router.domain.redaction import redact, with_reveal
 from services.router.domain.view import CaseView
 from services.router.slack import mrkdwn
@@ -43,10 +43,8 @@ def one_case(
 
 def _case(view: CaseView, now: datetime) -> Line:
     case = view.case
-    parts: list[Part] = [*cards.headline(view, cards.newest_response(view)), f" · {case.id}"]
-    if case.waiting_clocks:
-        parts.append(f" · {spans.due_in_words(case.waiting_clocks[0].due_at, now)}")
-    return (*parts, " · ", Person(case.owner))
+    headline = cards.headline(view, cards.newest_response(view))
+    return (*headline, f" · {case.id} · {cards.clock_in_words(case, now)} · ", Person(case.owner))
 
 
 def _urgency(view: CaseView, now: datetime) -> tuple[bool, datetime]:

@@ -1,17 +1,18 @@
 """E-mails that stand in for alerts which Slack did not bring: rows first, sent by a loop of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.tables import mails
+from services.router.tables import mails, notices
 from shared.db.statements import unless_there
 
 PENDING, SENT, FAILED, UNSET, DROPPED = "pending", "sent", "failed", "unset", "dropped"
+NOTICE_WAITS = text("notices.state IN ('pending', 'sending', 'uncertain')")
 _ADD = unless_there(mails)
 _WAITING = text("mails.state IN ('pending', 'unset')")
 
@@ -48,6 +49,26 @@ async def waiting(connection: AsyncConnection, now: datetime, since: datetime, l
         .limit(limit)
     )
     return [Mail(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def refusal(connection: AsyncConnection, codes: Collection[str]) -> str | None:
+    """The one of `codes` with which the last attempt at a waiting notice was refused."""
+    statement = select(notices.c.error).where(NOTICE_WAITS, notices.c.error.in_(list(codes))).limit(1)
+    return (await connection.execute(statement)).scalar_one_or_none()
+
+
+async def unheard(connection: AsyncConnection, kinds: Collection[str], before: datetime, limit: int) -> list[str]:
+    """Notices of these kinds that were to go before then, still wait, and of which nobody was mailed; oldest first."""
+    since = func.coalesce(notices.c.not_before, notices.c.created_at)
+    held = (notices.c.attempt == 0) & (since > before)
+    statement = (
+        select(notices.c.id)
+        .where(NOTICE_WAITS, notices.c.kind.in_(sorted(kinds)), notices.c.created_at <= before, ~held)
+        .where(~exists().where(mails.c.notice_id == notices.c.id))
+        .order_by(notices.c.created_at, notices.c.id)
+        .limit(limit)
+    )
+    return list((await connection.execute(statement)).scalars())
 
 
 async def sent(tx: AsyncConnection, mail_id: str, now: datetime) -> None:

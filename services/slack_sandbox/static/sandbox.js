@@ -52,6 +52,7 @@ function openModal() {
   localTimes(dialog);
   dialog.addEventListener("cancel", (event) => { event.preventDefault(); closeModal(dialog); });
   dialog.showModal();
+  dialog.querySelector(".blocks :is(input, select, textarea)")?.focus();
 }
 
 let asked = 0;

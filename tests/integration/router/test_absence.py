@@ -148,13 +148,15 @@ async def test_a_circle_of_covers_falls_to_the_next_role_and_says_why(router: Ro
     assert (await case_of(router, case_id)).owner == ANA
 
 
-async def test_a_cover_whom_slack_cannot_reach_is_passed_over_and_named(router: RouterBench) -> None:
+async def test_a_cover_whom_slack_cannot_reach_any_more_is_passed_over_and_named(router: RouterBench) -> None:
+    await router.away(ANA, EVA)
     async with router.database.transaction() as tx:
         await people.remember(tx, Person(EVA, None, None, None, "is deactivated in Slack", NOON))
-    await router.away(ANA, EVA)
     case = (await router.low(2)).case
     assert case.owner == MAX
     assert "but eva@us.example is deactivated in Slack" in case.owner_reason
+    with pytest.raises(InvalidCommand, match=r"eva@us\.example is deactivated in Slack: name somebody else"):
+        await router.away(LEA, EVA)
 
 
 async def test_an_absent_lead_is_covered_too_and_escalation_goes_to_the_cover(router: RouterBench) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.router.store import people
 from tests.support.router import RouterBench
 from tests.support.router_doors import Doors
 
@@ -65,6 +66,16 @@ async def test_what_cannot_be_right_is_a_422_that_names_the_field(doors: Doors) 
         for change, field in WRONG:
             refused = await http.post("/v1/covers", json={**AWAY, **change})
             assert (refused.status_code, field in refused.text) == (422, True), change
+        assert (await http.get("/v1/covers")).json()["items"] == []
+
+
+async def test_a_cover_whom_slack_cannot_reach_is_refused(doors: Doors) -> None:
+    async with doors.bench.database.transaction() as tx:
+        gone = people.Person(EVA, "U9", None, None, "is a guest in Slack", doors.bench.clock.now())
+        await people.remember(tx, gone)
+    async with doors.client() as http:
+        refused = await http.post("/v1/covers", json=AWAY)
+        assert (refused.status_code, "eva@us.example is a guest in Slack" in refused.text) == (422, True)
         assert (await http.get("/v1/covers")).json()["items"] == []
 
 

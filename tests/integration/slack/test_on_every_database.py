@@ -5,6 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.router.delivery.silence import Silence
+from services.router.delivery.undelivered import Undelivered
+from services.router.slack.errors import WORKSPACE
 from tests.support.slack_bench import ANA, LEA, SlackBench, slack_bench
 
 SECOND = timedelta(seconds=1)
@@ -47,6 +50,18 @@ async def test_of_two_routers_one_sends(bench: SlackBench) -> None:
             await bench.low(2, record_id=f"r{number}")
         await bench.sent(8)
     assert set(bench.copies().values()) == {1}
+
+
+async def test_alerts_that_wait_too_long_are_found_and_mailed_once(bench: SlackBench) -> None:
+    undelivered = Undelivered(bench.cases, bench.policy, bench.runtime.settings.smtp)
+    silence = Silence(bench.database, undelivered, bench.clock, timedelta(minutes=5), WORKSPACE)
+    view = await bench.low(2)
+    assert await silence.break_it() == 0
+    bench.clock.advance(timedelta(minutes=5))
+    assert await silence.break_it() == 2
+    assert await silence.break_it() == 0
+    told = [entry.data["meant_for"] for entry in await bench.journal(view.case.id) if entry.type == "alert_undelivered"]
+    assert sorted(told) == [ANA, LEA]
 
 
 async def test_a_click_adopts_and_cards_follow(bench: SlackBench) -> None:

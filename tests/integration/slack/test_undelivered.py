@@ -11,7 +11,9 @@ from services.router import tables
 from services.router.audit.invariants import Question, check
 from services.router.channels.email import EmailChannel
 from services.router.delivery.mailing import Mailer
-from services.router.delivery.undelivered import UNDELIVERED
+from services.router.delivery.silence import Silence
+from services.router.delivery.undelivered import UNDELIVERED, Undelivered
+from services.router.slack.errors import WORKSPACE
 from shared.observability import NOTICE_QUEUE_AGE
 from shared.settings import SmtpSettings
 from tests.support.slack_bench import ANA, LEA, POLICY, SlackBench, slack_bench
@@ -151,6 +153,99 @@ async def test_the_age_of_the_queue_is_shown_while_slack_is_down(bench: SlackBen
         await bench.turns(2 * MINUTE, step=3 * SECOND)
         await bench.turns(2 * SECOND, step=SECOND)
         assert NOTICE_QUEUE_AGE._value.get() == 0
+
+
+def silence(bench: SlackBench) -> Silence:
+    settings = bench.runtime.settings.smtp
+    undelivered = Undelivered(bench.cases, bench.policy, settings)
+    return Silence(bench.database, undelivered, bench.clock, bench.policy.sla.alert_within, WORKSPACE)
+
+
+async def mailed(bench: SlackBench, mailer: Mailer) -> int:
+    """What the two loops do together; how many notices were found waiting."""
+    found = await silence(bench).break_it()
+    while await mailer.send_waiting():
+        pass
+    return found
+
+
+async def test_during_an_outage_alerts_go_out_by_mail_after_the_promised_minutes_and_the_cards_follow(
+    bench: SlackBench, post: MailServer
+) -> None:
+    mailer = with_mail(bench, post)
+    bench.sandbox.inject("outage")
+    service = bench.service()
+    bench.slack = service
+    async with bench.sending(service):
+        view = await bench.low(2, comment="The export fails")
+        await bench.turns(4 * MINUTE, step=10 * SECOND)
+        assert await mailed(bench, mailer) == 0, "Slack may be back within the promise"
+        await bench.turns(2 * MINUTE, step=10 * SECOND)
+        await mailed(bench, mailer)
+        assert await mailed(bench, mailer) == 0, "once"
+        (mail,) = post.to(ANA)
+        assert "Slack has not taken it yet" in mail.get_content()
+        assert "The export fails" in mail.get_content()
+        bench.sandbox.faults.clear()
+        await bench.turns(MINUTE, step=SECOND)
+        await bench.sent(2)
+    assert set(bench.copies().values()) == {1}
+    assert "alert_undelivered" in [entry.type for entry in await bench.journal(view.case.id)]
+
+
+@pytest.mark.parametrize("code", ["invalid_auth", "missing_scope", "token_revoked"])
+async def test_a_workspace_that_refuses_the_app_is_not_waited_for(
+    bench: SlackBench, post: MailServer, code: str
+) -> None:
+    mailer = with_mail(bench, post)
+    bench.sandbox.inject("ok_false", method="chat.postMessage", error=code)
+    service = bench.service()
+    bench.slack = service
+    async with bench.sending(service):
+        await bench.low(2)
+        await bench.turns(2 * SECOND)
+        await mailed(bench, mailer)
+        await bench.low(1, record_id="later", requester_email="boss@acme.example")
+        await mailed(bench, mailer)
+    assert [code in mail.get_content() for mail in post.to(ANA)] == [True, True]
+    assert post.to(LEA)
+
+
+async def test_a_place_that_forbids_posting_parks_only_what_goes_there(bench: SlackBench, post: MailServer) -> None:
+    mailer = with_mail(bench, post)
+    bench.sandbox.inject("ok_false", method="chat.postMessage", channel="C0TEAM", error="restricted_action")
+    async with bench.sending(bench.service()):
+        await bench.low(2)
+        await bench.until(lambda: bench.inbox(LEA))
+        await both_parked(bench)
+        while await mailer.send_waiting():
+            pass
+    assert post.to(ANA)
+
+
+async def test_what_waits_for_the_morning_is_no_silence(tmp_path: Path, post: MailServer) -> None:
+    quiet = f'{POLICY}[noise.quiet]\nfrom = "11:00"\nuntil = "18:00"\n'
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/quiet.db", quiet) as bench:
+        await bench.account()
+        mailer = with_mail(bench, post)
+        await bench.low(2)
+        bench.clock.advance(60 * MINUTE)
+        assert await mailed(bench, mailer) == 0
+        bench.clock.advance(6 * 60 * MINUTE)
+        assert await mailed(bench, mailer) == 2, "its time has come, and nobody sends it"
+
+
+async def test_a_mail_that_slack_has_overtaken_is_not_sent(bench: SlackBench, post: MailServer) -> None:
+    mailer = with_mail(bench, post)
+    await bench.low(2)
+    bench.clock.advance(6 * MINUTE)
+    assert await silence(bench).break_it() == 2
+    async with bench.sending(bench.service()):
+        await bench.sent(2)
+    while await mailer.send_waiting():
+        pass
+    assert post.kept == []
+    assert set(await mail_states(bench)) == {"dropped"}
 
 
 async def test_a_refused_recipient_is_not_asked_again(bench: SlackBench, post: MailServer) -> None:
