@@ -78,6 +78,7 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
     values = {name: value for name, value in told.items() if value is not None}
     values |= {"changed_at": changed_at, "account_hint": ticket.account_hint, **reply}
     if before is not None:
+        values["account_hint"] = {**before["account_hint"], **ticket.account_hint}
         await connection.execute(update(tickets).where(key).values(**values))
         return before["status"]
     await connection.execute(insert(tickets).values(source=ticket.source, ticket_id=ticket.ticket_id, **values))
