@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -20,7 +21,6 @@ MAX_LINK = 2000
 
 _decode = msgspec.json.Decoder().decode
 _DELICATE = re.compile(rb"\\u00(?:00|3[aA])")
-_BOM = b"\xef\xbb\xbf"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REPLACEMENT = "\ufffd"
 _UNFILLED = ("{{", "<", "${")
@@ -43,8 +43,7 @@ def parse_json(body: bytes) -> Any:
 
     Raises Unprocessable when it is not JSON in UTF-8, nests too deeply, names a key twice, or holds a number that no
     computer number can be."""
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
+    body = body.removeprefix(BOM_UTF8)
     try:
         document = _decode(body)
     except RecursionError:
