@@ -16,11 +16,17 @@ def by_event_id(feedback: Iterable[Feedback], needs: Needs = NOTHING) -> dict[st
     """The data and its record by event id, in order; duplicates within one request collapse because their ids do."""
     found: dict[str, tuple[Feedback, Record]] = {}
     for data in feedback:
-        thin = needs.get(data.source)
-        event = event_of(data, FEEDBACK_THIN) if thin is not None and thin(data) else event_of(data)
+        event = event_of(data, FEEDBACK_THIN) if _is_thin(data, needs) else event_of(data)
         if event.id not in found:
             found[event.id] = (data, to_record(event))
     return found
+
+
+def _is_thin(data: Feedback, needs: Needs) -> bool:
+    """Whether it is to be enriched first; what was withdrawn has nothing more to say."""
+    lacks = needs.get(data.source)
+    withdrawn = isinstance(data, SurveyResponded) and data.withdrawn
+    return lacks is not None and not withdrawn and lacks(data)
 
 
 def event_of(data: Feedback, *topic: Topic) -> Event:

@@ -195,6 +195,32 @@ def known(**hints: Any) -> dict[str, Any]:
     return {name: value for name, value in hints.items() if value not in (None, "", {}, [])}
 
 
+class Person(msgspec.Struct):
+    """Somebody as most vendors write a person."""
+
+    id: Identifier | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+def assigned(who: Person | None, where: str) -> dict[str, Any] | None:
+    """The assignee of an event; `where` is the path, for the words of a refusal."""
+    found = who or Person()
+    return person(
+        id=optional_identifier(found.id, f"{where}.id"), name=present(found.name), email=email_of(found.email)
+    )
+
+
+def asked_by(email: str | None, name: str | None = None, **hints: Any) -> dict[str, Any]:
+    """The requester of an event, and what may find the account: the hints that have a value, and the domain."""
+    address = email_of(email)
+    return {
+        "requester_email": address,
+        "requester_name": present(name),
+        "account_hint": known(**hints, **email_domain(address)),
+    }
+
+
 def person(**parts: Any) -> dict[str, Any] | None:
     """The parts of a person that have a value; None where none has."""
     return known(**parts) or None

@@ -101,7 +101,7 @@ class Vendor:
         """Whether the event lacks what the vendor's API has."""
         if isinstance(event, TicketChanged):
             return self.enrich_ticket is not None and _ended_unknown(event)
-        return self.enrich is not None and not event.withdrawn and self.needs(event)
+        return self.enrich is not None and self.needs(event)
 
 
 def _ended_unknown(ticket: TicketChanged) -> bool:
