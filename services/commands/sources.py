@@ -1,19 +1,22 @@
 """`closeloop sources`: how every source is, how to connect one, and what a body would become."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from migrations import schema
 from services.commands.session import open_database
 from services.commands.terminal import FAILED, out, plain, run
+from services.commands.webhook_secrets import new_secret
 from services.hosting.startup import Configuration, configure
-from services.ingest.guides import GUIDES
+from services.ingest.guides import GUIDES, OWN, Guide
 from services.ingest.sources import sources_of
+from services.ingest.sources.base import Source
 from services.ingest.switchboard import secret_setting
 from services.ingest.trial import Tried, try_body
 from services.ingest.vendors import BY_NAME as VENDORS_BY_NAME
@@ -23,10 +26,11 @@ from services.router.domain.source_health import ALARMS
 from services.router.store.source_views import SourceView, overview
 from shared.clock import SystemClock
 from shared.errors import ConfigurationError
+from shared.settings import Settings
 
 app = typer.Typer(help="Webhook sources: how they are, how to connect one, what a body becomes.")
 
-Source = Annotated[str, typer.Argument(help="A source such as zendesk.")]
+Named = Annotated[str, typer.Argument(help="A source such as zendesk.")]
 _LOCAL = "https://<public address>"
 
 
@@ -48,7 +52,7 @@ def list_sources(context: typer.Context) -> None:
 
 
 @app.command()
-def setup(source: Source) -> None:
+def setup(source: Named) -> None:
     """Print the steps that connect a source: what to click, the address, the secret, the template to paste."""
     _known(source)
     guide, settings = GUIDES.get(source, GUIDES["mapped"]), configure().settings
@@ -56,48 +60,70 @@ def setup(source: Source) -> None:
     url = f"{base}/v1/webhooks/{source}"
     page = source if source in GUIDES else "mapped"
     out.print(f"[bold]Connect {source}[/] (docs/sources/{page}.md has more)\n")
-    out.print(f"1. The secret: {plain(guide.sign_with.format(source=source))}. Into .env:")
-    out.print(f"     {secret_setting(source)}=...")
-    for number, step in enumerate(guide.steps, start=2):
-        out.print(f"{number}. {plain(step.replace('{url}', url).replace('{source}', source))}")
-    last = len(guide.steps) + 2
-    if source in VENDORS_BY_NAME and guide.api:
-        out.print(f"{last}. For what the webhook leaves out, an API token: {plain(guide.api)}. Into .env:")
-        out.print(f"     {token_setting(source)}=...")
-        last += 1
-    if guide.api_options:
-        out.print(f"{last}. Into the policy file:\n     " + plain(f"[sources.{source}]"))
-        for line in guide.api_options:
-            out.print(f"     {plain(line)}")
-        last += 1
-    out.print(f"{last}. Start Closeloop again, send a test, and look: closeloop sources")
+    for number, step in enumerate(_steps(source, guide, url, settings), start=1):
+        out.print(f"{number}. {plain(step)}")
     if not settings.http.public_url:
         out.print("\nSet CLOSELOOP_HTTP__PUBLIC_URL to see your own address here.")
     template = guide.template_text()
     if template:
         out.print("\n[bold]The template[/]\n")
         out.print(plain(template))
-    out.print(f"\n[dim]{plain(guide.rule)} {plain(guide.switch_on)}[/]")
+    out.print(f"\n[dim]{plain(guide.rule)} To switch it on again: {plain(guide.switch_on)}[/]")
+
+
+def _steps(source: str, guide: Guide, url: str, settings: Settings) -> Iterator[str]:
+    """A secret of our own making comes first, one of the vendor's after the webhook that shows it."""
+    secret = _secret_step(source, guide, settings)
+    if guide.sign_with == OWN:
+        yield secret
+    yield from (step.replace("{url}", url).replace("{source}", source) for step in guide.steps)
+    if guide.sign_with != OWN:
+        yield secret
+    if source in VENDORS_BY_NAME and guide.api:
+        yield _lines(
+            f"For what the webhook leaves out, an API token: {guide.api}. Into .env:", f"{token_setting(source)}=..."
+        )
+    if guide.api_options:
+        yield _lines("Into the policy file:", f"[sources.{source}]", *guide.api_options)
+    yield "Start Closeloop again, send a test, and look: closeloop sources"
+
+
+def _secret_step(source: str, guide: Guide, settings: Settings) -> str:
+    name, configured = secret_setting(source), settings.sources.get(source)
+    if configured and configured.secrets():
+        return f"The secret is set ({name}); a new one goes behind it, after a comma, until the vendor uses it."
+    if guide.sign_with == OWN:
+        return _lines("A secret, just made. Into .env:", f"{name}={new_secret(source)}")
+    return _lines(f"The secret: {guide.sign_with}. Into .env:", f"{name}=...")
+
+
+def _lines(*lines: str) -> str:
+    return "\n     ".join(lines)
 
 
 @app.command("test")
 def try_file(
-    source: Source,
+    source: Named,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A body as the vendor sends it.")],
     header: Annotated[list[str] | None, typer.Option("--header", "-H", help="`Name: value`, as sent.")] = None,
 ) -> None:
     """Show what a body would become, by the present policy. Nothing is verified, sent or stored."""
     _known(source)
-    tried = try_body(source, file.read_bytes(), _headers(header or []), configure().policy, SystemClock().now())
+    headers = _headers(header or [])
+    tried = try_body(source, file.read_bytes(), headers, configure().policy, SystemClock().now())
     _show(tried)
     if not tried.taken or tried.unproven:
+        missing = [name for name in _known(source).keeps if name not in headers]
+        if missing:
+            out.print(plain(f"A delivery has more than its body: give what it was sent with, -H '{missing[0]}: ...'"))
         raise typer.Exit(FAILED)
 
 
-def _known(source: str) -> None:
-    names = sources_of(configure().policy.sources)
-    if source not in names:
-        raise ConfigurationError(f"there is no source {source}; there are {', '.join(sorted(names))}")
+def _known(source: str) -> Source:
+    sources = sources_of(configure().policy.sources)
+    if source not in sources:
+        raise ConfigurationError(f"there is no source {source}; there are {', '.join(sorted(sources))}")
+    return sources[source]
 
 
 def _headers(lines: list[str]) -> dict[str, str]:
@@ -124,11 +150,10 @@ async def _views(configuration: Configuration) -> list[SourceView]:
 
 def _table(views: list[SourceView]) -> Table:
     now = SystemClock().now()
-    table = Table(
-        "source", "state", "last event", "taken", "rejected", "repeated", "lost", "lag", "the vendor's API", box=None
-    )
+    names = ("state", "last event", "taken", "rejected", "repeated", "lost", "lag", "API")
+    table = Table(Column("source", no_wrap=True), *(Column(name, overflow="fold") for name in names), box=None)
     for view in views:
-        last = f"{spans.in_words(now - view.last_event_at)} ago" if view.last_event_at else "never"
+        last = _ago(now - view.last_event_at) if view.last_event_at else "never"
         lag = spans.in_words(timedelta(seconds=view.lag_mean_s)) if view.lag_mean_s is not None else "-"
         table.add_row(
             view.source,
@@ -142,6 +167,10 @@ def _table(views: list[SourceView]) -> Table:
             _api(view),
         )
     return table
+
+
+def _ago(span: timedelta) -> str:
+    return f"{spans.in_words(span)} ago" if span >= timedelta(minutes=1) else "just now"
 
 
 def _api(view: SourceView) -> str:

@@ -1,5 +1,7 @@
 """Which media types a source takes: JSON under any name that can be JSON, forms and XML only where they are wanted."""
 
+from codecs import BOM_UTF8
+
 from services.ingest.sources.base import Content
 
 _FORM = "application/x-www-form-urlencoded"
@@ -25,7 +27,7 @@ def takes(content: Content, content_type: str, body: bytes) -> bool:
         return True
     if _is_xml(kind) or kind in _OTHER_TYPES or kind.startswith(_OTHER_FORMATS):
         return False
-    return kind == "" or body.lstrip()[:1] in (b"{", b"[")
+    return kind == "" or body.removeprefix(BOM_UTF8).lstrip()[:1] in (b"{", b"[")
 
 
 def _is_xml(kind: str) -> bool:

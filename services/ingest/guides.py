@@ -36,6 +36,8 @@ GUIDES: dict[str, Guide] = {
             "Business rules > Triggers > Add trigger: Satisfaction is Bad; a second: Satisfaction is Good.",
             "Action of both: Notify active webhook, with the template below.",
             'A third: Status changed to Solved, with "event": "ticket.solved" in the template; one for reopened, too.',
+            "For replies as proof of a touch: a second webhook, Zendesk events > Ticket comment added; its secret goes"
+            " after a comma.",
         ),
         sign_with="the webhook's signing secret, as Zendesk shows it",
         api="Admin Center > Apps and integrations > APIs > Zendesk API > API tokens: `name@example.com/token:<token>`",
@@ -60,7 +62,8 @@ GUIDES: dict[str, Guide] = {
     "intercom": Guide(
         steps=(
             "Developer Hub > your app > Webhooks: endpoint {url}.",
-            "Topics: conversation.rating.added, conversation.admin.closed and .opened, ticket.closed.",
+            "Topics: conversation.rating.added, conversation.admin.closed, .opened and .replied, ticket.closed,"
+            " ticket.admin.replied.",
         ),
         sign_with="the app's client secret (Developer Hub > Basic information)",
         api="Developer Hub > your app > Authentication: access token",
@@ -70,28 +73,31 @@ GUIDES: dict[str, Guide] = {
     "hubspot": Guide(
         steps=(
             "Development > Legacy apps > your private app > Webhooks: target URL {url}.",
-            "Subscribe to ticket.propertyChange of hs_pipeline_stage, and to creation of feedback submissions.",
+            "Subscribe to ticket.propertyChange of hs_pipeline_stage, ticket.deletion and .merge, and to creation of"
+            " feedback submissions.",
             "Set CLOSELOOP_HTTP__PUBLIC_URL: HubSpot signs the address it calls.",
         ),
         sign_with="the app's client secret",
-        api="your private app > Auth: access token, with crm.objects.feedback_submissions.read and contacts.read",
+        api="your private app > Auth: access token, with crm.objects.feedback_submissions.read,"
+        " crm.objects.contacts.read and tickets",
         rule="HubSpot tries up to 10 times within 24 hours, and never after 400, 401, 403, 404 or 405.",
         switch_on="your app > Webhooks > the subscription > Activate.",
     ),
     "helpscout": Guide(
         steps=(
             "Manage > Apps > Webhooks > Install: callback URL {url}, and a secret key of up to 40 characters.",
-            "Events: Satisfaction ratings, Conversation status updated, Conversation deleted,"
+            "Events: Satisfaction ratings, Conversation status updated, Conversation deleted, Agent reply,"
             " Survey response received.",
         ),
         sign_with="the secret key you typed there",
         api="Your profile > My apps > Create: `<app id>:<app secret>` (reports need the Plus or Pro plan)",
+        rule="Help Scout tries a delivery up to ten times, and stops at once after 410.",
         switch_on="Manage > Apps > Webhooks > Activate.",
     ),
     "jira": Guide(
         steps=(
             "Jira settings > System > Webhooks > Create: URL {url}, with a secret.",
-            "Event: Issue updated; JQL to your service projects.",
+            "Events: Issue updated, Issue deleted, Comment created; JQL to your service projects.",
             "Find the field `Satisfaction` in Issues > Custom fields, and put its id into satisfaction_field.",
         ),
         sign_with="the secret you typed there",
@@ -102,7 +108,7 @@ GUIDES: dict[str, Guide] = {
     ),
     "front": Guide(
         steps=(
-            "Settings > Company > Rules > Create: When archived or reopened, Then send to a webhook: {url}.",
+            "Settings > Company > Rules > Create: When archived, reopened or replied to, then webhook: {url}.",
             "Or an app webhook: Settings > Developers > your app > Webhooks.",
         ),
         sign_with="Settings > Developers > API: the company's API secret (rules), or the app's signing key",
@@ -120,7 +126,7 @@ GUIDES: dict[str, Guide] = {
     "chatwoot": Guide(
         steps=(
             "Settings > Integrations > Webhooks > Add: {url}.",
-            "Events: conversation status changed, message updated (it carries the CSAT).",
+            "Events: conversation status changed, message updated (it carries the CSAT), message created (replies).",
         ),
         sign_with="the webhook's secret; older releases do not sign: see docs/sources/chatwoot.md",
         rule="Chatwoot waits 5 seconds and never tries again: what fails is lost.",

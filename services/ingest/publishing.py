@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from services.ingest.sources.base import Feedback
 from shared.bus.base import Topic
-from shared.events.catalog import FEEDBACK_RECEIVED, FEEDBACK_THIN, SurveyResponded, survey_responded, ticket_changed
-from shared.events.envelope import Record, to_record
+from shared.events.catalog import FEEDBACK_THIN, SurveyResponded, survey_responded, ticket_changed
+from shared.events.envelope import Event, Record, to_record
 
-Needs = Mapping[str, Callable[[SurveyResponded], bool]]
+Needs = Mapping[str, Callable[[Feedback], bool]]
 """By source that can be asked: whether an event lacks what its vendor's API has."""
 NOTHING: Needs = {}
 
@@ -16,16 +16,19 @@ def by_event_id(feedback: Iterable[Feedback], needs: Needs = NOTHING) -> dict[st
     """The data and its record by event id, in order; duplicates within one request collapse because their ids do."""
     found: dict[str, tuple[Feedback, Record]] = {}
     for data in feedback:
-        if isinstance(data, SurveyResponded):
-            event = survey_responded(data, topic_of(data, needs))
-        else:
-            event = ticket_changed(data)
+        event = event_of(data, FEEDBACK_THIN) if _is_thin(data, needs) else event_of(data)
         if event.id not in found:
             found[event.id] = (data, to_record(event))
     return found
 
 
-def topic_of(data: SurveyResponded, needs: Needs) -> Topic:
-    """Where a response goes: to be enriched first, where that is needed and can be done."""
-    thin = needs.get(data.source)
-    return FEEDBACK_THIN if thin is not None and not data.withdrawn and thin(data) else FEEDBACK_RECEIVED
+def _is_thin(data: Feedback, needs: Needs) -> bool:
+    """Whether it is to be enriched first; what was withdrawn has nothing more to say."""
+    lacks = needs.get(data.source)
+    withdrawn = isinstance(data, SurveyResponded) and data.withdrawn
+    return lacks is not None and not withdrawn and lacks(data)
+
+
+def event_of(data: Feedback, *topic: Topic) -> Event:
+    """For the topic of its kind, or another."""
+    return survey_responded(data, *topic) if isinstance(data, SurveyResponded) else ticket_changed(data, *topic)

@@ -188,7 +188,7 @@ class SourceHeard(msgspec.Struct, frozen=True, kw_only=True):
 
 def survey_responded(data: SurveyResponded, topic: Topic = FEEDBACK_RECEIVED) -> Event:
     """`topic` is FEEDBACK_THIN for what is to be enriched first."""
-    return _event(topic, data, data.source, data.unique_id, f"{data.source}:{data.key}")
+    return _event(topic, data, data.unique_id, f"{data.source}:{data.key}")
 
 
 def source_heard(data: SourceHeard) -> Event:
@@ -203,9 +203,10 @@ def source_heard(data: SourceHeard) -> Event:
     )
 
 
-def ticket_changed(data: TicketChanged) -> Event:
+def ticket_changed(data: TicketChanged, topic: Topic = TICKETS_CHANGED) -> Event:
+    """`topic` is FEEDBACK_THIN for what is to be enriched first."""
     delivery = data.unique_id if data.window is None else f"{data.unique_id}@{data.window}"
-    return _event(TICKETS_CHANGED, data, data.source, delivery, f"{data.source}:{data.record_id}")
+    return _event(topic, data, delivery, f"{data.source}:{data.record_id}")
 
 
 def feedback_scored(data: FeedbackScored, of_event: str) -> Event:
@@ -246,11 +247,11 @@ def case_changed(data: CaseChanged) -> Event:
     )
 
 
-def _event(topic: Topic, data: SurveyResponded | TicketChanged, source: str, unique_id: str, key: str) -> Event:
+def _event(topic: Topic, data: SurveyResponded | TicketChanged, unique_id: str, key: str) -> Event:
     return Event(
-        id=ids.derive(data.TYPE, source, unique_id, data.record_id),
+        id=ids.derive(data.TYPE, data.source, unique_id, data.record_id),
         type=data.TYPE,
-        source=f"closeloop/ingest/{source}",
+        source=f"closeloop/ingest/{data.source}",
         time=data.received_at,
         topic=topic.name,
         key=key,

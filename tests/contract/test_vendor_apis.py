@@ -13,7 +13,7 @@ from services.ingest.vendors.client import Client, Gate, retry_after
 from services.ingest.vendors.opening import OpenVendor, open_vendors
 from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError, PoisonError
-from shared.events.catalog import SurveyResponded
+from shared.events.catalog import SurveyResponded, TicketChanged
 from shared.policy import Policy
 from shared.settings import Settings
 from tests.support.vendors import Fault, VendorDouble, epoch
@@ -347,6 +347,35 @@ async def test_surveymonkey_without_a_declared_question_stays_unscored(opened: O
     assert (event.metric, event.normalised_score) == ("none", None)
 
 
+@pytest.mark.parametrize(
+    ("choice", "declared", "metric", "score"),
+    [
+        # SurveyMonkey's own NPS: the weight says promoter or detractor, the label says how much.
+        ({"choice_metadata": {"weight": "-100"}, "simple_text": "3"}, None, "nps", 3),
+        ({"choice_metadata": {"weight": "0"}, "simple_text": "8"}, None, "nps", 8),
+        ({"choice_metadata": {"weight": -100}, "simple_text": "Not at all likely - 0"}, None, "nps", 0),
+        ({"choice_metadata": {"weight": 100}, "simple_text": "10 - Extremely likely"}, {"metric": "nps"}, "nps", 10),
+        ({"choice_metadata": {"weight": 2}, "simple_text": "2 of 5 stars"}, QUESTIONS["q1"], "csat", 2),
+        ({"choice_metadata": {"weight": "1"}, "simple_text": "Very satisfied"}, QUESTIONS["q1"], "csat", 1),
+        ({"choice_id": "9", "simple_text": "4 stars"}, QUESTIONS["q1"], "csat", 4),
+        ({"choice_metadata": {"weight": 0}, "simple_text": "No"}, {"metric": "csat", "min": 0, "max": 1}, "csat", 1),
+        ({"choice_id": "9", "is_na": True, "simple_text": "N/A"}, QUESTIONS["q1"], "none", None),
+    ],
+)
+async def test_surveymonkeys_choices_are_read_by_weight_and_nps_by_label(
+    opened: Open, choice: dict[str, Any], declared: Any, metric: str, score: float | None
+) -> None:
+    options = {"questions": {"q1": declared}} if declared else {}
+    double, client, vendor = await opened("surveymonkey", **options)
+    response = surveymonkey_response(987)
+    response["pages"][0]["questions"] = [
+        {"id": "q1", "family": "matrix", "subtype": "nps", "answers": [{"choice_id": "c", "row_id": "r", **choice}]}
+    ]
+    double.objects["/v3/surveys/1/responses/987/details"] = response
+    event = await enriched(client, vendor, thin("surveymonkey", "987", survey_id="1"))
+    assert (event.metric, event.normalised_score) == (metric, score)
+
+
 async def test_a_score_outside_its_scale_is_no_score(opened: Open) -> None:
     double, client, vendor = await opened("surveymonkey", questions=QUESTIONS)
     double.objects["/v3/surveys/1/responses/987/details"] = surveymonkey_response(987, "9")
@@ -374,6 +403,49 @@ async def test_hubspot_brings_submission_contact_and_company(opened: Open) -> No
     assert event.account_hint["vendor_account_id"] == "33"
 
 
+def ended(source: str, ticket_id: str, **facts: Any) -> TicketChanged:
+    known = {"record_id": ticket_id, "ticket_id": ticket_id, "ticket_status": "closed", **facts}
+    return TicketChanged(source=source, unique_id="d1", received_at=NOW, **known)
+
+
+HUBSPOT_TICKET = {
+    "id": "912",
+    "properties": {"subject": "Invoice", "hs_object_id": "912"},
+    "associations": {"contacts": {"results": [{"id": "7", "type": "ticket_to_contact"}]}},
+}
+TICKETS = {
+    "zendesk": (ended("zendesk", "3"), {}, "Ticket 3"),
+    "hubspot": (ended("hubspot", "912"), {"/crm/v3/objects/tickets/912": HUBSPOT_TICKET}, "Invoice"),
+    "jira": (
+        ended("jira", "SUP-812", record_id="20431", subject="Printer"),
+        {"/rest/servicedeskapi/request/SUP-812": {"reporter": {"emailAddress": "dora@acme.example"}}},
+        "Printer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(TICKETS))
+async def test_whose_a_ticket_is_that_ended_is_asked(opened: Open, name: str) -> None:
+    thin_ticket, objects, subject = TICKETS[name]
+    double, client, vendor = await opened(name)
+    double.objects |= objects
+    assert vendor.vendor.enrich_ticket is not None
+    assert vendor.vendor.is_asked_about(thin_ticket)
+    found = await vendor.vendor.enrich_ticket(client, thin_ticket, vendor.options)
+    assert (found.requester_email, found.subject) == ("dora@acme.example", subject)
+    assert (found.unique_id, found.ticket_status) == ("d1", "closed")
+    assert not vendor.vendor.is_asked_about(found)
+    assert not vendor.vendor.is_asked_about(ended(name, "4", ticket_status="open"))
+    assert not vendor.vendor.is_asked_about(ended(name, "4", ticket_status=None, replied_at=NOW))
+
+
+async def test_a_hubspot_ticket_without_a_contact_goes_on_as_it_is(opened: Open) -> None:
+    double, client, vendor = await opened("hubspot")
+    double.objects["/crm/v3/objects/tickets/912"] = {"id": "912", "properties": {"subject": None}}
+    assert vendor.vendor.enrich_ticket is not None
+    assert await vendor.vendor.enrich_ticket(client, ended("hubspot", "912"), {}) == ended("hubspot", "912")
+
+
 async def test_zendesk_brings_the_requester_and_the_organisation(opened: Open) -> None:
     _, client, vendor = await opened("zendesk")
     event = await enriched(client, vendor, thin("zendesk", "csat:3", ticket_id="3", metric="csat", normalised_score=1))
@@ -386,7 +458,11 @@ async def test_jira_brings_the_comment(opened: Open) -> None:
     double, client, vendor = await opened("jira")
     double.objects["/rest/servicedeskapi/request/SUP-812/feedback"] = {"rating": 2, "comment": {"body": "Too slow"}}
     event = await enriched(client, vendor, thin("jira", "csat:20431", ticket_id="SUP-812", metric="csat"))
-    assert event.comment == "Too slow"
+    assert (event.comment, event.requester_email) == ("Too slow", None)
+    reporter = {"emailAddress": "dora@acme.example", "displayName": "Dora"}
+    double.objects["/rest/servicedeskapi/request/SUP-812"] = {"issueKey": "SUP-812", "reporter": reporter}
+    event = await enriched(client, vendor, thin("jira", "csat:20431", ticket_id="SUP-812", metric="csat"))
+    assert (event.comment, event.requester_email) == ("Too slow", "dora@acme.example")
 
 
 async def test_intercom_brings_the_contact(opened: Open) -> None:

@@ -1,5 +1,6 @@
 """`closeloop sources` as an administrator runs it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,22 @@ def test_setup_prints_steps_address_secret_and_template(home: Path) -> None:
     assert "CLOSELOOP_SOURCES__ZENDESK__SECRET=" in found.stdout
     assert "CLOSELOOP_SOURCES__ZENDESK__API_TOKEN=" in found.stdout
     assert '"rating": "{{satisfaction.current_rating}}"' in found.stdout
+
+
+def test_setup_makes_the_secret_where_the_vendor_has_none_and_says_when_it_is_set(home: Path) -> None:
+    found = closeloop(home, "sources", "setup", "gorgias")
+    made = re.search(r"CLOSELOOP_SOURCES__GORGIAS__SECRET=(\S{20,})", found.stdout)
+    assert made
+    again = closeloop(home, "sources", "setup", "gorgias", settings={"SOURCES__GORGIAS__SECRET": made[1]})
+    assert made[1] not in again.stdout
+    assert "is set" in again.stdout
+
+
+def test_a_body_whose_meaning_is_in_a_header_says_so(home: Path) -> None:
+    body = str(HOME / "helpscout" / "satisfaction_ratings_great.json")
+    assert "-H 'x-helpscout-event" in closeloop(home, "sources", "test", "helpscout", body).stdout
+    header = "X-HelpScout-Event: satisfaction.ratings"
+    assert closeloop(home, "sources", "test", "helpscout", body, "-H", header).returncode == 0
 
 
 def test_an_unknown_source_is_answered_with_those_there_are(home: Path) -> None:

@@ -137,6 +137,12 @@ class TestAccepted:
         async with running_ingest("hmac") as ingest:
             assert (await deliver_bytes(ingest, json.dumps(survey()).encode(), content_type)).status_code == 202
 
+    @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+    async def test_a_byte_order_mark_does_no_harm(self, content_type: str) -> None:
+        async with running_ingest("hmac") as ingest:
+            body = b"\xef\xbb\xbf" + json.dumps(survey()).encode()
+            assert (await deliver_bytes(ingest, body, content_type)).status_code == 202
+
     async def test_a_trailing_slash_is_not_redirected(self) -> None:
         async with running_ingest("hmac") as ingest:
             assert (await deliver(ingest, survey(), query="/")).status_code == 202

@@ -135,6 +135,36 @@ async def test_past_the_deadline_people_are_alerted_with_what_is_there_and_the_c
             assert {row["kind"] for row in await loop.rows(tables.notices)} == {"card"}
 
 
+def solved(event: str, ticket: str = "51") -> bytes:
+    return json.dumps(
+        {
+            "type": "zen:event-type:ticket.status_changed",
+            "id": event,
+            "time": iso(datetime.now(UTC)),
+            "detail": {"id": ticket, "subject": "Export", "status": "SOLVED"},
+            "event": {"current": "SOLVED", "previous": "OPEN"},
+        }
+    ).encode()
+
+
+async def test_a_ticket_that_ended_is_told_whose_it_is_and_waits_no_longer_than_a_rating_would(tmp_path: Path) -> None:
+    hang = asyncio.Event()
+    async with VendorDouble("zendesk", objects={"/api/v2/tickets/51.json": TICKET}).running() as double:
+        async with embedded(tmp_path, *with_token(double, enrich_within="300ms")) as loop:
+
+            async def known(ticket: str) -> Any:
+                return [row for row in await loop.rows(tables.tickets) if row["ticket_id"] == ticket]
+
+            await loop.delivers("zendesk", solved("s1"), SECRET)
+            (row,) = await loop.eventually(lambda: known("51"))
+            assert (row["status"], row["requester_email"]) == ("solved", "dora@acme.example")
+            double.faults = [Fault(hang=hang)]
+            await loop.delivers("zendesk", solved("s2", "52"), SECRET)
+            (row,) = await loop.eventually(lambda: known("52"))
+            assert (row["status"], row["requester_email"]) == ("solved", None)
+            hang.set()
+
+
 async def test_refused_credentials_are_told_in_words_and_nothing_is_lost(tmp_path: Path) -> None:
     async with VendorDouble("surveymonkey", objects={DETAILS: given()}).running() as double:
         double.faults = [Fault(401)] * 3

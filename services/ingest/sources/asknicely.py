@@ -9,12 +9,10 @@ from services.ingest.sources import rating, shared_secret
 from services.ingest.sources.base import Options, Source, Translation, WebhookRequest, accept, ignore
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
-    email_domain,
-    email_of,
     from_either,
     identifier,
-    known,
     parse_json,
     present,
     shape,
@@ -57,7 +55,6 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     if score is None:
         return ignore("The question is not answered.")
     record_id = identifier(question.id, "question.id")
-    email = email_of(who.email)
     return accept(
         SurveyResponded(
             source="asknicely",
@@ -65,11 +62,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
             record_id=record_id,
             received_at=received_at,
             comment=comment_of(question.comment),
-            requester_email=email,
-            requester_name=present(who.name),
-            account_hint=known(segment=present(who.segment or question.segment), **email_domain(email)),
             occurred_at=from_either(question.responded, "question.responded"),
             **rating.fields(score),
+            **asked_by(who.email, who.name, segment=present(who.segment or question.segment)),
         )
     )
 

@@ -20,17 +20,17 @@ from services.ingest.sources.base import (
 from services.ingest.sources.options import replay_window, text
 from services.ingest.sources.reading import (
     Identifier,
+    Person,
+    asked_by,
+    assigned,
     comment_of,
     digest,
-    email_domain,
     email_of,
     from_either,
     from_epoch,
     identifier,
-    known,
     optional_identifier,
     parse_json,
-    person,
     present,
     shape,
 )
@@ -42,11 +42,8 @@ STATUSES = {"open": "open", "pending": "pending", "snoozed": "pending", "resolve
 Epoch = int | float | str
 
 
-class _Person(msgspec.Struct):
-    id: Identifier | None = None
+class _Person(Person):
     type: str | None = None
-    name: str | None = None
-    email: str | None = None
     custom_attributes: dict[str, Any] | None = None
 
 
@@ -184,26 +181,17 @@ def _replied(message: _Message, request: WebhookRequest, options: Options, recei
 
 def _about(conversation: _Conversation, account: _Account, options: Options) -> dict[str, Any]:
     meta = conversation.meta or _Meta()
-    sender, assignee = meta.sender or _Person(), meta.assignee or _Person()
+    sender = meta.sender or _Person()
     ticket_id = identifier(conversation.id, "conversation.id")
     account_id = optional_identifier(account.id, "account.id")
     base, number = options.get("base_url"), account_id or options.get("account_id")
-    email = email_of(sender.email)
     return {
         "ticket_id": ticket_id,
         "ticket_status": STATUSES.get(conversation.status or ""),
         "ticket_url": f"{base}/app/accounts/{number}/conversations/{ticket_id}" if base and number else None,
-        "requester_email": email,
-        "requester_name": present(sender.name),
-        "account_hint": known(
-            vendor_account_id=account_id,
-            contact_custom_attributes=sender.custom_attributes,
-            **email_domain(email),
-        ),
-        "assignee": person(
-            id=optional_identifier(assignee.id, "assignee.id"),
-            name=present(assignee.name),
-            email=email_of(assignee.email),
+        "assignee": assigned(meta.assignee, "meta.assignee"),
+        **asked_by(
+            sender.email, sender.name, vendor_account_id=account_id, contact_custom_attributes=sender.custom_attributes
         ),
     }
 

@@ -20,15 +20,12 @@ from services.ingest.sources.base import (
 from services.ingest.sources.options import scale_of, text
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
-    email_domain,
-    email_of,
     from_epoch,
     identifier,
-    known,
     optional_identifier,
     parse_json,
-    present,
     shape,
 )
 from shared.events.catalog import SurveyResponded
@@ -113,7 +110,6 @@ def _responded(
     response: _Response, score: Score, record_id: str, unique_id: str, options: Options, received_at: datetime
 ) -> SurveyResponded:
     who = response.person or _Person()
-    email = email_of(who.email)
     updated_at = from_epoch(response.updated_at, "event_data.updated_at")
     return SurveyResponded(
         source="delighted",
@@ -126,10 +122,8 @@ def _responded(
         normalised_score=score.normalised,
         comment=comment_of(response.comment),
         ticket_id=_property(response, options.get("ticket_property", "ticket_id")),
-        requester_email=email,
-        requester_name=present(who.name),
-        account_hint=known(properties=_account_properties(response, options), **email_domain(email)),
         occurred_at=updated_at or from_epoch(response.created_at, "event_data.created_at"),
+        **asked_by(who.email, who.name, properties=_account_properties(response, options)),
     )
 
 

@@ -21,13 +21,11 @@ from services.ingest.sources.base import (
 from services.ingest.sources.options import replay_window, text
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
     digest,
-    email_domain,
-    email_of,
     from_iso,
     identifier,
-    known,
     optional_identifier,
     parse_json,
     shape,
@@ -85,7 +83,7 @@ def _about(request: WebhookRequest, response: _Response, options: Options, recei
     answers, attributes = response.data or {}, response.contactAttributes or {}
     _, comments = options.get("questions", ({}, ()))
     found = [answers[key] for key in comments if isinstance(answers.get(key), str)]
-    email = email_of(_text(answers, options.get("email_field", "email")) or _text(attributes, "email"))
+    email = _text(answers, options.get("email_field", "email")) or _text(attributes, "email")
     contact = response.contact or _Contact()
     return {
         "source": "formbricks",
@@ -93,14 +91,13 @@ def _about(request: WebhookRequest, response: _Response, options: Options, recei
         "received_at": received_at,
         "comment": comment_of(found[0]) if found else None,
         "ticket_id": optional_identifier(_text(answers, options.get("ticket_field", "ticket_id")), "the ticket's id"),
-        "requester_email": email,
-        "account_hint": known(
-            contact_user_id=optional_identifier(contact.userId, "contact.userId"),
-            contact_attributes={key: value for key, value in attributes.items() if key != "email"},
-            **email_domain(email),
-        ),
         "occurred_at": from_iso(response.updatedAt, "data.updatedAt"),
         "survey_id": optional_identifier(response.surveyId, "data.surveyId"),
+        **asked_by(
+            email,
+            contact_user_id=optional_identifier(contact.userId, "contact.userId"),
+            contact_attributes={key: value for key, value in attributes.items() if key != "email"},
+        ),
     }
 
 

@@ -19,9 +19,9 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
     digest,
-    email_domain,
     email_of,
     from_iso,
     identifier,
@@ -97,7 +97,6 @@ def _changed(read: _Ticket, unique_id: str, options: Options, received_at: datet
     ticket_id = identifier(read.ticket_id, "ticket_id")
     if status is None:
         raise Unprocessable("ticket_status is not one of Freshdesk's; map it in status_text_map.")
-    email = email_of(read.requester_email)
     return accept(
         TicketChanged(
             source="freshdesk",
@@ -108,12 +107,10 @@ def _changed(read: _Ticket, unique_id: str, options: Options, received_at: datet
             ticket_status=status,
             subject=present(read.ticket_subject),
             ticket_url=link_of(read.ticket_url),
-            requester_email=email,
-            requester_name=present(read.requester_name),
-            account_hint=email_domain(email),
             assignee=person(name=present(read.agent_name), email=email_of(read.agent_email)),
             occurred_at=from_iso(read.updated_at, "updated_at"),
             window=None if present(read.updated_at) else str(int(received_at.timestamp() // WINDOW.total_seconds())),
+            **asked_by(read.requester_email, read.requester_name),
         )
     )
 

@@ -21,7 +21,7 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.reading import (
     Identifier,
-    email_domain,
+    asked_by,
     email_of,
     from_epoch,
     identifier,
@@ -128,7 +128,6 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     conversation = event.conversation or _Conversation()
     record_id = identifier(conversation.id, "conversation.id")
     recipient = conversation.recipient or _Recipient()
-    email = email_of(recipient.handle)
     return accept(
         TicketChanged(
             source="front",
@@ -139,12 +138,10 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
             ticket_status=status,
             subject=present(conversation.subject),
             ticket_url=f"https://app.frontapp.com/open/{record_id}",
-            requester_email=email,
-            requester_name=present(recipient.name),
-            account_hint=email_domain(email),
             assignee=_assignee(event, conversation),
             occurred_at=from_epoch(event.emitted_at, "emitted_at"),
             **reply,
+            **asked_by(recipient.handle, recipient.name),
         )
     )
 

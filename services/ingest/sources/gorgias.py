@@ -19,16 +19,14 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.reading import (
     Identifier,
+    Person,
+    asked_by,
+    assigned,
     comment_of,
-    email_domain,
-    email_of,
     from_iso,
     identifier,
     is_unfilled,
-    known,
-    optional_identifier,
     parse_json,
-    person,
     present,
     shape,
     state_of,
@@ -36,12 +34,6 @@ from services.ingest.sources.reading import (
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 STATUSES = {"open": "open", "closed": "closed"}
-
-
-class _Person(msgspec.Struct):
-    id: Identifier | None = None
-    name: str | None = None
-    email: str | None = None
 
 
 class _Survey(msgspec.Struct):
@@ -56,8 +48,8 @@ class _Ticket(msgspec.Struct):
     subject: str | None = None
     status: str | None = None
     updated_datetime: str | None = None
-    customer: _Person | None = None
-    assignee_user: _Person | None = None
+    customer: Person | None = None
+    assignee_user: Person | None = None
     satisfaction_survey: _Survey | str | None = None
 
 
@@ -111,9 +103,8 @@ def _response(survey: _Survey, body: bytes, about: dict[str, Any], options: Opti
 def _about(read: _Template, received_at: datetime) -> dict[str, Any]:
     ticket = read.ticket
     ticket_id = identifier(ticket.id, "ticket.id")
-    customer, assignee = ticket.customer or _Person(), ticket.assignee_user or _Person()
+    customer, assignee = ticket.customer or Person(), ticket.assignee_user or Person()
     domain = present((read.account or _Account()).domain)
-    email = email_of(customer.email)
     return {
         "source": "gorgias",
         "received_at": received_at,
@@ -121,14 +112,8 @@ def _about(read: _Template, received_at: datetime) -> dict[str, Any]:
         "ticket_status": STATUSES.get((ticket.status or "").strip().lower()),
         "subject": present(ticket.subject),
         "ticket_url": f"https://{domain}.gorgias.com/app/ticket/{ticket_id}" if domain and domain.isalnum() else None,
-        "requester_email": email,
-        "requester_name": _given(customer.name),
-        "account_hint": known(vendor_account_id=domain, **email_domain(email)),
-        "assignee": person(
-            id=optional_identifier(assignee.id, "ticket.assignee_user.id"),
-            name=_given(assignee.name),
-            email=email_of(assignee.email),
-        ),
+        "assignee": assigned(Person(assignee.id, _given(assignee.name), assignee.email), "ticket.assignee_user"),
+        **asked_by(customer.email, _given(customer.name), vendor_account_id=domain),
     }
 
 

@@ -21,12 +21,11 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
-    email_domain,
     email_of,
     from_iso,
     identifier,
-    known,
     link_of,
     optional_identifier,
     parse_json,
@@ -308,12 +307,7 @@ def _who(customer: _Customer | None, **hints: Any) -> dict[str, Any]:
     """The first of several addresses is the primary one."""
     found = customer or _Customer()
     emails = found.emails or (found.embedded.emails if found.embedded else [])
-    email = email_of(found.email or (emails[0].value if emails else None))
-    return {
-        "requester_email": email,
-        "requester_name": _name(found),
-        "account_hint": known(**hints, **email_domain(email)),
-    }
+    return asked_by(found.email or (emails[0].value if emails else None), _name(found), **hints)
 
 
 def _name(who: _Customer) -> str | None:

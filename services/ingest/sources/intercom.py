@@ -22,12 +22,12 @@ from services.ingest.sources.base import (
 from services.ingest.sources.options import scale_of
 from services.ingest.sources.reading import (
     Identifier,
+    Person,
+    asked_by,
     comment_of,
-    email_domain,
     email_of,
     from_epoch,
     identifier,
-    known,
     link_of,
     optional_identifier,
     parse_json,
@@ -63,11 +63,8 @@ TICKET_STATUS_BY_TOPIC = {"ticket.closed": "closed", "ticket.resolved": "solved"
 Epoch = int | float | str
 
 
-class _Person(msgspec.Struct):
+class _Person(Person):
     type: str | None = None
-    id: Identifier | None = None
-    name: str | None = None
-    email: str | None = None
     external_id: Identifier | None = None
 
 
@@ -243,7 +240,6 @@ def _response(item: _Item, about: dict[str, Any], options: Options) -> SurveyRes
 def _about(envelope: _Envelope, item: _Item, is_ticket: bool, topic: str, received_at: datetime) -> dict[str, Any]:
     app_id = optional_identifier(envelope.app_id, "app_id")
     requester = _requester(item)
-    email = email_of(requester.email)
     contacts = item.contacts.contacts if isinstance(item.contacts, _Contacts) else item.contacts or []
     return {
         "source": "intercom",
@@ -253,14 +249,13 @@ def _about(envelope: _Envelope, item: _Item, is_ticket: bool, topic: str, receiv
         "ticket_status": _ticket_status(item, topic) if is_ticket else _conversation_status(item, topic),
         "subject": _subject(item),
         "ticket_url": _link(item, None if is_ticket else app_id),
-        "requester_email": email,
-        "requester_name": present(requester.name),
-        "account_hint": known(
+        "assignee": _assignee(item),
+        **asked_by(
+            requester.email,
+            requester.name,
             vendor_account_id=app_id,
             contact_external_id=optional_identifier(contacts[0].external_id, "external_id") if contacts else None,
-            **email_domain(email),
         ),
-        "assignee": _assignee(item),
     }
 
 

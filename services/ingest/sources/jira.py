@@ -21,13 +21,12 @@ from services.ingest.sources.base import (
 from services.ingest.sources.options import text
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     digest,
-    email_domain,
     email_of,
     from_epoch,
     from_iso,
     identifier,
-    known,
     link_of,
     optional_identifier,
     parse_json,
@@ -193,7 +192,6 @@ def _responses(event: _Event, issue: _Issue, change: _Item, about: dict[str, Any
 def _about(issue: _Issue, fields: _Known, unique_id: str, options: Options, received_at: datetime) -> dict[str, Any]:
     key = identifier(issue.key, "issue.key")
     reporter, assignee = fields.reporter or _Person(), fields.assignee or _Person()
-    email = email_of(reporter.emailAddress)
     site = options.get("site") or (issue.self or "").partition("/rest/")[0]
     return {
         "source": "jira",
@@ -203,14 +201,12 @@ def _about(issue: _Issue, fields: _Known, unique_id: str, options: Options, rece
         "ticket_status": _status(fields),
         "subject": present(fields.summary),
         "ticket_url": link_of(f"{site}/browse/{key}") if site else None,
-        "requester_email": email,
-        "requester_name": present(reporter.displayName),
-        "account_hint": known(organization_names=_organizations(issue, options), **email_domain(email)),
         "assignee": person(
             id=_person_id(assignee),
             name=present(assignee.displayName),
             email=email_of(assignee.emailAddress),
         ),
+        **asked_by(reporter.emailAddress, reporter.displayName, organization_names=_organizations(issue, options)),
     }
 
 

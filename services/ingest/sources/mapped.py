@@ -24,14 +24,13 @@ from services.ingest.sources.json_path import Path
 from services.ingest.sources.mapped_options import MAPPED_OPTIONS, WordScale
 from services.ingest.sources.options import STATUSES, scale_of
 from services.ingest.sources.reading import (
+    asked_by,
     comment_of,
     digest,
-    email_domain,
     email_of,
     from_epoch,
     from_iso,
     identifier,
-    known,
     link_of,
     optional_identifier,
     parse_json,
@@ -129,7 +128,6 @@ def _about(
     def text(option: str) -> str | None:
         return _text(document, options, option)
 
-    email = email_of(text("requester_email"))
     return {
         "source": name,
         "unique_id": _delivery(document, request, options),
@@ -138,11 +136,9 @@ def _about(
         "ticket_status": _status(text("ticket_status"), options),
         "subject": present(text("ticket_subject")),
         "ticket_url": link_of(text("ticket_url")),
-        "requester_email": email,
-        "requester_name": present(text("requester_name")),
-        "account_hint": known(**_account(document, options), **email_domain(email)),
         "assignee": person(name=present(text("assignee_name")), email=email_of(text("assignee_email"))),
         "occurred_at": _occurred_at(document, options),
+        **asked_by(text("requester_email"), text("requester_name"), **_account(document, options)),
     }
 
 

@@ -11,6 +11,8 @@ from services.ingest.sources.base import Options, Translation, Unprocessable, ac
 from services.ingest.sources.options import STATUSES, scale_of
 from services.ingest.sources.reading import (
     Identifier,
+    Person,
+    assigned,
     comment_of,
     email_of,
     from_iso,
@@ -18,7 +20,6 @@ from services.ingest.sources.reading import (
     known,
     link_of,
     optional_identifier,
-    person,
     present,
     shape,
 )
@@ -56,12 +57,6 @@ class _Account(msgspec.Struct):
     name: str | None = None
 
 
-class _Assignee(msgspec.Struct):
-    id: Identifier | None = None
-    name: str | None = None
-    email: str | None = None
-
-
 class _Data(msgspec.Struct):
     id: Identifier | None = None
     metric: str | None = None
@@ -71,7 +66,7 @@ class _Data(msgspec.Struct):
     ticket: _Ticket | None = None
     respondent: _Respondent | None = None
     account: _Account | None = None
-    assignee: _Assignee | None = None
+    assignee: Person | None = None
     survey_id: Identifier | None = None
     occurred_at: str | None = None
     status: str | None = None
@@ -114,7 +109,7 @@ def translate_data(
 
 def _about(read: _Data, source: str, unique_id: str, timestamp: str | None, received_at: datetime) -> Mapping[str, Any]:
     """The fields that responses and tickets share."""
-    ticket, who, assignee = read.ticket or _Ticket(), read.respondent or _Respondent(), read.assignee or _Assignee()
+    ticket, who = read.ticket or _Ticket(), read.respondent or _Respondent()
     return {
         "source": source,
         "unique_id": unique_id,
@@ -126,11 +121,7 @@ def _about(read: _Data, source: str, unique_id: str, timestamp: str | None, rece
         "requester_email": email_of(who.email),
         "requester_name": present(who.name),
         "account_hint": _hint(read.account or _Account()),
-        "assignee": person(
-            id=optional_identifier(assignee.id, "data.assignee.id"),
-            name=present(assignee.name),
-            email=email_of(assignee.email),
-        ),
+        "assignee": assigned(read.assignee, "data.assignee"),
         "occurred_at": from_iso(read.occurred_at, "data.occurred_at") or from_iso(timestamp, "timestamp"),
     }
 

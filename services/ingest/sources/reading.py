@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -20,7 +21,6 @@ MAX_LINK = 2000
 
 _decode = msgspec.json.Decoder().decode
 _DELICATE = re.compile(rb"\\u00(?:00|3[aA])")
-_BOM = b"\xef\xbb\xbf"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REPLACEMENT = "\ufffd"
 _UNFILLED = ("{{", "<", "${")
@@ -43,8 +43,7 @@ def parse_json(body: bytes) -> Any:
 
     Raises Unprocessable when it is not JSON in UTF-8, nests too deeply, names a key twice, or holds a number that no
     computer number can be."""
-    if body.startswith(_BOM):
-        body = body[len(_BOM) :]
+    body = body.removeprefix(BOM_UTF8)
     try:
         document = _decode(body)
     except RecursionError:
@@ -194,6 +193,32 @@ def link_of(value: str | None) -> str | None:
 def known(**hints: Any) -> dict[str, Any]:
     """The hints that have a value."""
     return {name: value for name, value in hints.items() if value not in (None, "", {}, [])}
+
+
+class Person(msgspec.Struct):
+    """Somebody as most vendors write a person."""
+
+    id: Identifier | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+def assigned(who: Person | None, where: str) -> dict[str, Any] | None:
+    """The assignee of an event; `where` is the path, for the words of a refusal."""
+    found = who or Person()
+    return person(
+        id=optional_identifier(found.id, f"{where}.id"), name=present(found.name), email=email_of(found.email)
+    )
+
+
+def asked_by(email: str | None, name: str | None = None, **hints: Any) -> dict[str, Any]:
+    """The requester of an event, and what may find the account: the hints that have a value, and the domain."""
+    address = email_of(email)
+    return {
+        "requester_email": address,
+        "requester_name": present(name),
+        "account_hint": known(**hints, **email_domain(address)),
+    }
 
 
 def person(**parts: Any) -> dict[str, Any] | None:

@@ -19,14 +19,12 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
     digest,
-    email_domain,
-    email_of,
     from_either,
     identifier,
     is_unfilled,
-    known,
     optional_identifier,
     parse_json,
     present,
@@ -91,7 +89,6 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     if score is None:
         return ignore("The feedback has no score: an opt-out, a bounce, or a survey that is not answered.")
     record_id = identifier(feedback.id, "feedback.id")
-    email = email_of(customer.email)
     return accept(
         SurveyResponded(
             source="retently",
@@ -100,16 +97,15 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
             received_at=received_at,
             comment=comment_of(feedback.comment),
             ticket_id=optional_identifier(feedback.ticket_id, "feedback.ticket_id"),
-            requester_email=email,
-            requester_name=present(f"{customer.first_name or ''} {customer.last_name or ''}"),
-            account_hint=known(
-                organization_name=present(customer.company),
-                external_id=optional_identifier(customer.company_id, "customer.company_id"),
-                **email_domain(email),
-            ),
             occurred_at=from_either(feedback.responded_at, "feedback.responded_at"),
             survey_id=optional_identifier(feedback.campaign_id, "feedback.campaign_id"),
             **rating.fields(score),
+            **asked_by(
+                customer.email,
+                f"{customer.first_name or ''} {customer.last_name or ''}",
+                organization_name=present(customer.company),
+                external_id=optional_identifier(customer.company_id, "customer.company_id"),
+            ),
         )
     )
 

@@ -1,7 +1,6 @@
 """Salesforce: outbound messages about cases, in SOAP, answered by its acknowledgement."""
 
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from services.ingest.sources.base import (
@@ -18,11 +17,9 @@ from services.ingest.sources.base import (
 )
 from services.ingest.sources.options import text
 from services.ingest.sources.reading import (
-    email_domain,
-    email_of,
+    asked_by,
     from_iso,
     identifier,
-    known,
     optional_identifier,
     person,
     present,
@@ -64,7 +61,6 @@ def _ticket(
 ) -> TicketChanged:
     record_id = identifier(case.text_of("Id"), "Case.Id")
     status = _status(case, options)
-    email = email_of(case.text_of("ContactEmail") or case.text_of("SuppliedEmail"))
     closed_at = from_iso(case.text_of("ClosedDate"), "ClosedDate") if status == "closed" else None
     return TicketChanged(
         source="salesforce",
@@ -75,19 +71,14 @@ def _ticket(
         ticket_status=status,
         subject=present(case.text_of("Subject")),
         ticket_url=f"https://{host}/{record_id}" if host else None,
-        requester_email=email,
-        requester_name=present(case.text_of("SuppliedName")),
-        account_hint=_hint(case, organization_id, email),
         assignee=person(id=optional_identifier(case.text_of("OwnerId"), "OwnerId")),
         occurred_at=closed_at or from_iso(case.text_of("LastModifiedDate"), "LastModifiedDate"),
-    )
-
-
-def _hint(case: Element, organization_id: str, email: str | None) -> dict[str, Any]:
-    return known(
-        vendor_account_id=organization_id,
-        account_id=optional_identifier(case.text_of("AccountId"), "AccountId"),
-        **email_domain(email),
+        **asked_by(
+            case.text_of("ContactEmail") or case.text_of("SuppliedEmail"),
+            case.text_of("SuppliedName"),
+            vendor_account_id=organization_id,
+            account_id=optional_identifier(case.text_of("AccountId"), "AccountId"),
+        ),
     )
 
 

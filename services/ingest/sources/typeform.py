@@ -23,12 +23,10 @@ from services.ingest.sources.base import (
 from services.ingest.sources.options import text, texts
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     comment_of,
-    email_domain,
-    email_of,
     from_iso,
     identifier,
-    known,
     optional_identifier,
     parse_json,
     shape,
@@ -111,7 +109,7 @@ def _value(answer: _Answer) -> Any:
 
 def _about(envelope: _Envelope, response: _Response, options: Options, received_at: datetime) -> dict[str, Any]:
     answers, hidden = response.answers or [], response.hidden or {}
-    email = email_of(_first(answers, "email", options.get("email_refs")) or _hidden(hidden, "email"))
+    email = _first(answers, "email", options.get("email_refs")) or _hidden(hidden, "email")
     account_id = _hidden(hidden, options.get("account_hidden", "account_id"))
     return {
         "source": "typeform",
@@ -119,10 +117,9 @@ def _about(envelope: _Envelope, response: _Response, options: Options, received_
         "received_at": received_at,
         "comment": comment_of(_first(answers, "text", options.get("comment_refs"))),
         "ticket_id": _hidden(hidden, options.get("ticket_hidden", "ticket_id")),
-        "requester_email": email,
-        "account_hint": known(account_id=account_id, **email_domain(email)),
         "occurred_at": from_iso(response.submitted_at, "form_response.submitted_at"),
         "survey_id": optional_identifier(response.form_id, "form_response.form_id"),
+        **asked_by(email, account_id=account_id),
     }
 
 

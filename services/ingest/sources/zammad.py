@@ -10,12 +10,11 @@ from services.ingest.sources.base import Options, Secrets, Source, Translation, 
 from services.ingest.sources.options import text
 from services.ingest.sources.reading import (
     Identifier,
+    asked_by,
     digest,
-    email_domain,
     email_of,
     from_iso,
     identifier,
-    known,
     optional_identifier,
     parse_json,
     person,
@@ -124,16 +123,12 @@ def _who(ticket: _Ticket) -> dict[str, Any]:
     customer, organization = ticket.customer or _Person(), ticket.organization or _Named()
     if isinstance(organization, str):
         organization = _Named(name=organization)
-    email = email_of(customer.email)
-    return {
-        "requester_email": email,
-        "requester_name": _name(customer),
-        "account_hint": known(
-            organization_name=present(organization.name),
-            organization_id=optional_identifier(organization.id, "organization.id"),
-            **email_domain(email),
-        ),
-    }
+    return asked_by(
+        customer.email,
+        _name(customer),
+        organization_name=present(organization.name),
+        organization_id=optional_identifier(organization.id, "organization.id"),
+    )
 
 
 def _owner(owner: _Person) -> dict[str, Any] | None:

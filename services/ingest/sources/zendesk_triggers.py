@@ -9,16 +9,15 @@ from services.ingest.scales import Score
 from services.ingest.sources.base import Feedback, Options, Translation, Unprocessable, accept, handshake, ignore
 from services.ingest.sources.reading import (
     Identifier,
+    Person,
+    asked_by,
+    assigned,
     comment_of,
     digest,
-    email_domain,
-    email_of,
     from_iso,
     identifier,
-    known,
     link_of,
     optional_identifier,
-    person,
     present,
     shape,
 )
@@ -37,12 +36,6 @@ class _Ticket(msgspec.Struct):
     updated_at: str | None = None
 
 
-class _Person(msgspec.Struct):
-    id: Identifier | None = None
-    name: str | None = None
-    email: str | None = None
-
-
 class _Organization(msgspec.Struct):
     id: Identifier | None = None
     name: str | None = None
@@ -57,9 +50,9 @@ class _Satisfaction(msgspec.Struct):
 class _Template(msgspec.Struct):
     ticket: _Ticket
     event: str | None = None
-    requester: _Person | None = None
+    requester: Person | None = None
     organization: _Organization | None = None
-    assignee: _Person | None = None
+    assignee: Person | None = None
     satisfaction: _Satisfaction | None = None
 
 
@@ -116,9 +109,7 @@ def _score(rating: Any, options: Options, *, must: bool) -> Score | None:
 
 
 def _about(read: _Template, unique_id: str, options: Options, received_at: datetime) -> dict[str, Any]:
-    requester, assignee = read.requester or _Person(), read.assignee or _Person()
-    organization = read.organization or _Organization()
-    email = email_of(requester.email)
+    requester, organization = read.requester or Person(), read.organization or _Organization()
     return {
         "source": "zendesk",
         "unique_id": unique_id,
@@ -127,14 +118,13 @@ def _about(read: _Template, unique_id: str, options: Options, received_at: datet
         "ticket_status": status_of(read.ticket.status, options),
         "subject": present(read.ticket.title),
         "ticket_url": link_of(read.ticket.url),
-        "requester_email": email,
-        "requester_name": present(requester.name),
-        "account_hint": known(
+        "assignee": assigned(read.assignee, "assignee"),
+        "occurred_at": from_iso(read.ticket.updated_at, "ticket.updated_at"),
+        **asked_by(
+            requester.email,
+            requester.name,
             organization_id=optional_identifier(organization.id, "organization.id"),
             organization_name=present(organization.name),
             organization_external_id=optional_identifier(organization.external_id, "organization.external_id"),
-            **email_domain(email),
         ),
-        "assignee": person(name=present(assignee.name), email=email_of(assignee.email)),
-        "occurred_at": from_iso(read.ticket.updated_at, "ticket.updated_at"),
     }

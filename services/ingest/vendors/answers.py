@@ -14,12 +14,14 @@ from shared.events.catalog import SurveyResponded
 
 
 class Answered(NamedTuple):
-    """One answer. `metric` is set where the vendor itself says so; `free` where the answer is the customer's text."""
+    """One answer. `metric` is set where the vendor itself says so; `free` where the answer is the customer's text.
+    `label` is the number that a choice is labelled with, where that is not its value."""
 
     question: str
     value: Any
     metric: str | None = None
     free: bool = False
+    label: Any = None
 
 
 def scored(event: SurveyResponded, answers: Iterable[Answered], options: Options) -> SurveyResponded:
@@ -42,9 +44,15 @@ def _by_itself(answer: Answered, declared: bool, options: Options) -> NumberScal
     return scale_of(options, answer.metric, DEFAULT_SCALES[answer.metric])
 
 
+def _raw(answer: Answered, scale: NumberScale) -> Any:
+    """SurveyMonkey weighs NPS choices as -100, 0 and 100: only their labels are scores."""
+    labelled = answer.label is not None and (scale.metric == "nps" or answer.value is None)
+    return answer.label if labelled else answer.value
+
+
 def _with_score(event: SurveyResponded, scale: NumberScale, answer: Answered) -> SurveyResponded:
     try:
-        score = scale.score(answer.value)
+        score = scale.score(_raw(answer, scale))
     except ScoreError as wrong:
         raise PoisonError(f"the question {answer.question}: {wrong}") from wrong
     if score is None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from services.ingest.sources.base import Feedback
 from shared.errors import CloseloopError, TransientError
-from shared.events.catalog import SurveyResponded
+from shared.events.catalog import SurveyResponded, TicketChanged
 
 Options = Mapping[str, Any]
 
@@ -71,6 +72,7 @@ class Page:
 
 Needs = Callable[[SurveyResponded], bool]
 Enrich = Callable[[Api, SurveyResponded, Options], Awaitable[SurveyResponded]]
+EnrichTicket = Callable[[Api, TicketChanged, Options], Awaitable[TicketChanged]]
 ListSince = Callable[[Api, Window, Options, datetime], AsyncIterator[SurveyResponded]]
 SignIn = Callable[[Api, str], Awaitable[Mapping[str, str]]]
 
@@ -78,8 +80,9 @@ SignIn = Callable[[Api, str], Awaitable[Mapping[str, str]]]
 @dataclass(frozen=True, slots=True)
 class Vendor:
     """`name` is that of the webhook source. `authorize` makes headers of the API token; `sign_in`, where there is
-    one, exchanges it for others, at first and whenever the vendor answers 401. `needs` says which events are thin;
-    `list_since` lists the responses of a window as the webhook would have brought them, with `now` as received_at."""
+    one, exchanges it for others, at first and whenever the vendor answers 401. `needs` says which answers are thin;
+    `enrich_ticket` says whose a ticket is that ended, and may be rated next, where its webhook does not. `list_since`
+    lists the responses of a window as the webhook would have brought them, with `now` as received_at."""
 
     name: str
     base_url: Callable[[Options], str]
@@ -87,11 +90,22 @@ class Vendor:
     calls_per_minute: int
     needs: Needs = lambda event: False
     enrich: Enrich | None = None
+    enrich_ticket: EnrichTicket | None = None
     list_since: ListSince | None = None
     sign_in: SignIn | None = None
     reconcile_every: timedelta = timedelta(minutes=15)
     polled: bool = False
     """The vendor's webhooks carry no ratings at all: asking for them is the normal way, and nothing was lost."""
+
+    def is_asked_about(self, event: Feedback) -> bool:
+        """Whether the event lacks what the vendor's API has."""
+        if isinstance(event, TicketChanged):
+            return self.enrich_ticket is not None and _ended_unknown(event)
+        return self.enrich is not None and self.needs(event)
+
+
+def _ended_unknown(ticket: TicketChanged) -> bool:
+    return ticket.ticket_status in ("solved", "closed") and ticket.requester_email is None
 
 
 ENRICH_WITHIN = timedelta(seconds=60)

@@ -1,4 +1,4 @@
-"""HubSpot: feedback submissions with their contact: one, and those changed in a window."""
+"""HubSpot: feedback submissions with their contact: one, and those changed in a window; and whose a ticket is."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -8,12 +8,13 @@ import msgspec
 
 from services.ingest.vendors.base import Api, Gone, Options, Vendor, Window
 from services.ingest.vendors.client import bearer
-from services.ingest.vendors.translating import as_webhook, filled, found, requester, rows, table
+from services.ingest.vendors.translating import E, as_webhook, filled, found, requester, rows, table
 from shared.errors import PoisonError
-from shared.events.catalog import SurveyResponded
+from shared.events.catalog import SurveyResponded, TicketChanged
 
 SUBMISSIONS = "/crm/v3/objects/feedback_submissions"
 CONTACTS = "/crm/v3/objects/contacts"
+TICKETS = "/crm/v3/objects/tickets"
 _PAGE = 100
 _PROPERTIES = (
     "hs_survey_type hs_value hs_response_group hs_content hs_submission_timestamp hs_survey_channel hs_survey_id "
@@ -38,7 +39,21 @@ async def enrich(api: Api, thin: SurveyResponded, options: Options) -> SurveyRes
             fetched, unique_id=thin.unique_id, account_hint={**thin.account_hint, **fetched.account_hint}
         )
     contact_id = event.account_hint.get("contact_id")
-    if not contact_id or event.requester_email:
+    return event if event.requester_email else await _with_contact(api, event, contact_id)
+
+
+async def enrich_ticket(api: Api, thin: TicketChanged, options: Options) -> TicketChanged:
+    """https://developers.hubspot.com/docs/guides/api/crm/objects/tickets : the first contact is the one who asked."""
+    asked = {"properties": "subject", "associations": "contacts"}
+    ticket = table(await api.get(f"{TICKETS}/{thin.record_id}", asked), "ticket")
+    subject = table(ticket.get("properties") or {}, "properties").get("subject")
+    linked = table(table(ticket.get("associations") or {}, "associations").get("contacts") or {}, "contacts")
+    contact_id = next((one.get("id") for one in rows(linked.get("results") or [], "results")), None)
+    return await _with_contact(api, filled(thin, subject=subject or None), contact_id)
+
+
+async def _with_contact(api: Api, event: E, contact_id: Any) -> E:
+    if not contact_id:
         return event
     try:
         contact = await api.get(f"{CONTACTS}/{contact_id}", {"properties": ",".join(_OF_CONTACT)})
@@ -89,7 +104,7 @@ async def _contacts(api: Api, ids: set[str]) -> dict[str, dict[str, Any]]:
     return {str(one.get("id")): one for one in rows(answer.get("results") or [], "results")}
 
 
-def _about_contact(event: SurveyResponded, contact: dict[str, Any]) -> SurveyResponded:
+def _about_contact(event: E, contact: dict[str, Any]) -> E:
     properties = contact.get("properties")
     if not isinstance(properties, dict):
         raise PoisonError("the contact has no properties")
@@ -105,5 +120,6 @@ VENDOR = Vendor(
     calls_per_minute=240,
     needs=needs,
     enrich=enrich,
+    enrich_ticket=enrich_ticket,
     list_since=list_since,
 )

@@ -1,11 +1,13 @@
-"""Jira Service Management: the comment of a satisfaction rating, which its webhook leaves out."""
+"""Jira Service Management: the comment of a satisfaction rating, and who asked, which its webhooks leave out."""
 
 from services.ingest.sources.reading import comment_of
-from services.ingest.vendors.base import Api, Options, Vendor
+from services.ingest.vendors.base import Api, Gone, Options, Vendor
 from services.ingest.vendors.client import basic, bearer
-from services.ingest.vendors.translating import filled, table
+from services.ingest.vendors.translating import E, filled, requester, table
 from shared.errors import ConfigurationError
-from shared.events.catalog import SurveyResponded
+from shared.events.catalog import SurveyResponded, TicketChanged
+
+REQUEST = "/rest/servicedeskapi/request"
 
 
 def base_url(options: Options) -> str:
@@ -16,15 +18,31 @@ def base_url(options: Options) -> str:
 
 
 def needs(event: SurveyResponded) -> bool:
-    return event.comment is None and event.ticket_id is not None
+    return event.ticket_id is not None and (event.comment is None or event.requester_email is None)
 
 
 async def enrich(api: Api, thin: SurveyResponded, options: Options) -> SurveyResponded:
     """https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-request/#get-feedback"""
-    body = table(await api.get(f"/rest/servicedeskapi/request/{thin.ticket_id}/feedback"), "feedback")
+    body = table(await api.get(f"{REQUEST}/{thin.ticket_id}/feedback"), "feedback")
     comment = body.get("comment")
     text = comment.get("body") if isinstance(comment, dict) else comment
-    return filled(thin, comment=comment_of(text) if isinstance(text, str) else None)
+    told = filled(thin, comment=comment_of(text) if isinstance(text, str) else None)
+    try:
+        return told if told.requester_email else await _with_reporter(api, told)
+    except Gone:
+        return told
+
+
+async def enrich_ticket(api: Api, thin: TicketChanged, options: Options) -> TicketChanged:
+    return await _with_reporter(api, thin)
+
+
+async def _with_reporter(api: Api, thin: E) -> E:
+    """Webhooks hide the addresses of customers; an agent of the project may see them.
+    https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-request/#get-customer-request"""
+    request = table(await api.get(f"{REQUEST}/{thin.ticket_id}"), "request")
+    reporter = table(request.get("reporter") or {}, "reporter")
+    return requester(thin, reporter.get("emailAddress"), reporter.get("displayName"))
 
 
 VENDOR = Vendor(
@@ -34,4 +52,5 @@ VENDOR = Vendor(
     calls_per_minute=300,
     needs=needs,
     enrich=enrich,
+    enrich_ticket=enrich_ticket,
 )

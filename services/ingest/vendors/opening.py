@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.ingest.publishing import Needs
 from services.ingest.sources import BY_NAME as SOURCES_BY_NAME
 from services.ingest.sources.options import parse_options
 from services.ingest.sources.survey_options import questions
 from services.ingest.vendors import VENDORS
-from services.ingest.vendors.base import Needs, Options, Vendor
+from services.ingest.vendors.base import Options, Vendor
 from services.ingest.vendors.client import Client, Gate
 from shared.clock import Clock
 from shared.errors import ConfigurationError
@@ -55,6 +56,6 @@ def _options(name: str, policy: Policy) -> Options:
     return options
 
 
-def needs_of(vendors: Mapping[str, OpenVendor]) -> dict[str, Needs]:
+def needs_of(vendors: Mapping[str, OpenVendor]) -> Needs:
     """By source: which of its events are enriched before they go on."""
-    return {name: opened.vendor.needs for name, opened in vendors.items() if opened.vendor.enrich is not None}
+    return {name: opened.vendor.is_asked_about for name, opened in vendors.items() if opened.vendor.enrich is not None}

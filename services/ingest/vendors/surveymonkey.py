@@ -13,7 +13,9 @@ from shared.errors import PoisonError
 from shared.events.catalog import SurveyResponded
 
 _PAGE = 100
-_LEADING_NUMBER = re.compile(r"\s*([0-9]{1,3})\b")
+_NUMBER = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9]{1,2}(?![0-9]|[.,][0-9])", re.ASCII)
+_LEADING_NUMBER = re.compile(rf"\s*({_NUMBER.pattern})\b", re.ASCII)
+_LONGEST_LABEL = 200
 
 
 def needs(event: SurveyResponded) -> bool:
@@ -113,18 +115,21 @@ def _answers(response: dict[str, Any]) -> Iterator[Answered]:
             for answer in rows(question.get("answers") or [], "answers"):
                 # A rating's own comment box comes as `other_id` with a text.
                 free = isinstance(answer.get("text"), str)
-                yield Answered(str(question.get("id")), _value(answer), metric, free)
+                value = answer["text"] if free else _weight(answer)
+                yield Answered(str(question.get("id")), value, metric, free, _label(answer))
 
 
-def _value(answer: dict[str, Any]) -> Any:
-    """The weight of the choice; without one, the number its label begins with."""
-    if isinstance(answer.get("text"), str):
-        return answer["text"]
+def _weight(answer: dict[str, Any]) -> Any:
     metadata = answer.get("choice_metadata")
-    if isinstance(metadata, dict) and metadata.get("weight") not in (None, ""):
-        return metadata["weight"]
-    label = _LEADING_NUMBER.match(str(answer.get("simple_text") or ""))
-    return label[1] if label else None
+    weight = metadata.get("weight") if isinstance(metadata, dict) else None
+    return None if weight == "" else weight
+
+
+def _label(answer: dict[str, Any]) -> str | None:
+    """The number a choice's label begins with, or has in it: `4`, `4 stars of 5`, `Not at all likely - 0`."""
+    text = str(answer.get("simple_text") or "")[:_LONGEST_LABEL]
+    leading, found = _LEADING_NUMBER.match(text), _NUMBER.findall(text)
+    return leading[1] if leading else found[0] if len(found) == 1 else None
 
 
 VENDOR = Vendor(

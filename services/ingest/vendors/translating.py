@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -12,10 +12,12 @@ from services.ingest.sources.base import Unprocessable, WebhookRequest
 from services.ingest.sources.reading import digest, email_domain, email_of, from_iso, known, present
 from services.ingest.vendors.base import Options
 from shared.errors import PoisonError
-from shared.events.catalog import SurveyResponded
+from shared.events.catalog import SurveyResponded, TicketChanged
 from shared.events.envelope import encode_json
 
 log = structlog.get_logger(__name__)
+
+E = TypeVar("E", SurveyResponded, TicketChanged)
 
 
 def as_webhook(
@@ -40,14 +42,14 @@ def found(event: SurveyResponded) -> SurveyResponded:
     )
 
 
-def filled(event: SurveyResponded, *, hint: Mapping[str, Any] | None = None, **fields: Any) -> SurveyResponded:
+def filled(event: E, *, hint: Mapping[str, Any] | None = None, **fields: Any) -> E:
     """The event with those of the fields that have a value; what it says already of the account is kept."""
     given = {name: value for name, value in fields.items() if value is not None}
     merged = {**event.account_hint, **known(**dict(hint or {}))}
     return msgspec.structs.replace(event, account_hint=merged, **given)
 
 
-def requester(event: SurveyResponded, email: Any, name: Any = None) -> SurveyResponded:
+def requester(event: E, email: Any, name: Any = None) -> E:
     """The event with the customer's address and name, where the vendor has them."""
     address = email_of(email) if isinstance(email, str) else None
     return filled(

@@ -10,9 +10,9 @@ from services.ingest.scales import CSAT_1_5, ScoreError
 from services.ingest.sources.options import scale_of
 from services.ingest.vendors.base import Api, Gone, Options, Refused, Vendor, Window
 from services.ingest.vendors.client import basic, bearer
-from services.ingest.vendors.translating import as_webhook, filled, found, instant, requester, rows, table
+from services.ingest.vendors.translating import E, as_webhook, filled, found, instant, requester, rows, table
 from shared.errors import ConfigurationError
-from shared.events.catalog import SurveyResponded
+from shared.events.catalog import SurveyResponded, TicketChanged
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +42,14 @@ def needs(event: SurveyResponded) -> bool:
 
 
 async def enrich(api: Api, thin: SurveyResponded, options: Options) -> SurveyResponded:
+    return await _with_ticket(api, thin)
+
+
+async def enrich_ticket(api: Api, thin: TicketChanged, options: Options) -> TicketChanged:
+    return await _with_ticket(api, thin)
+
+
+async def _with_ticket(api: Api, thin: E) -> E:
     """https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#show-ticket"""
     body = table(await api.get(f"/api/v2/tickets/{thin.ticket_id}.json", {"include": "users,organizations"}), "answer")
     return _about_ticket(
@@ -173,11 +181,11 @@ async def _with_tickets(api: Api, events: list[SurveyResponded]) -> list[SurveyR
 
 
 def _about_ticket(
-    event: SurveyResponded,
+    event: E,
     ticket: dict[str, Any],
     users: Mapping[str, dict[str, Any]],
     organizations: Mapping[str, dict[str, Any]],
-) -> SurveyResponded:
+) -> E:
     who = users.get(str(ticket.get("requester_id")), {})
     organization = organizations.get(str(ticket.get("organization_id")), {})
     organization_id = ticket.get("organization_id")
@@ -210,5 +218,6 @@ VENDOR = Vendor(
     calls_per_minute=200,
     needs=needs,
     enrich=enrich,
+    enrich_ticket=enrich_ticket,
     list_since=list_since,
 )

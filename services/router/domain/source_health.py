@@ -15,6 +15,12 @@ WINDOW = timedelta(minutes=15)
 REJECTED_SHARE, WELL_AGAIN_SHARE = 0.5, 0.2
 FEWEST_REJECTED = 5
 UNREPORTED_AFTER = timedelta(minutes=10)
+_HINTS = {
+    "signature": "Is the secret here the one the vendor has? `closeloop sources setup` says where it is shown.",
+    "media type": "Is the webhook set to the format that `closeloop sources setup` names?",
+    "too large": "The vendor is asked to send less, or the proxy between adds to it.",
+    "our log was down": "The fault is ours: look at the log of ingest; most vendors send again.",
+}
 
 
 class SourceState(StrEnum):
@@ -100,11 +106,11 @@ def _rejecting_words(facts: Facts) -> str:
         return f"Nothing from {facts.source} has been taken since it was rejected. {_vendor(facts)}"
     reason, count = max(facts.rejected.items(), key=lambda item: (item[1], item[0]))
     everything = sum(facts.rejected.values()) + facts.accepted
-    hint = " Check the secret, and the vendor's." if reason == "signature" else " See `closeloop dead-letters list`."
+    hint = _HINTS.get(reason, "`closeloop dead-letters list` has them.")
     minutes = WINDOW // timedelta(minutes=1)
     return (
         f"{facts.source}: {sum(facts.rejected.values())} of {everything} deliveries of the last {minutes} minutes were"
-        f" rejected, {count} because of: {reason}.{hint} {_vendor(facts)}"
+        f" rejected, {count} because of: {reason}. {hint} {_vendor(facts)}"
     )
 
 

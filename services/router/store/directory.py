@@ -120,6 +120,7 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
     values = {name: value for name, value in told.items() if value is not None}
     values |= {"changed_at": changed_at, "account_hint": ticket.account_hint, **reply}
     if before is not None:
+        values["account_hint"] = {**before["account_hint"], **ticket.account_hint}
         await connection.execute(_CHANGE_TICKET, {**key, **values})
         return before["status"]
     await connection.execute(_ADD_TICKET, {"source": ticket.source, "ticket_id": ticket.ticket_id, **values})

@@ -13,8 +13,9 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """Counts and lags (seconds, from the vendor's time to ours) are of the last 24 hours; `lost` counts responses
-    that no webhook brought; `credentials` says whether the vendor's API may be asked."""
+    """`state`: new well silent rejecting refused unreported. Counts and lags (seconds, from the vendor's time to ours)
+    are of the last 24 hours; `lost` counts responses that no webhook brought; `api` what came of asking the vendor;
+    `credentials` says whether it may be asked."""
 
     source: str
     state: str

@@ -229,13 +229,22 @@ async def test_a_known_response_in_the_vendors_list_changes_nothing_unless_it_sa
     assert ("response_revised" in types) == revised
 
 
-async def test_a_listed_rating_without_its_key_is_recognised_by_ticket_score_and_time(listening: Listening) -> None:
+@pytest.mark.parametrize("listed_first", [True, False])
+async def test_a_rating_is_known_by_the_key_that_webhook_and_list_share(
+    listening: Listening, listed_first: bool
+) -> None:
     router = listening.router
     await router.account()
-    await router.low(2, source="helpscout", record_id="5434")
-    listed = {"source": "helpscout", "record_id": "report:1:2", "unique_id": "x", "detected_by": "reconciler"}
-    await router.hears(router.answer(2, **listed))
-    assert len((await router.all_cases())[0].responses) == 1
+    same = {"source": "helpscout", "record_key": "thread:51:3002"}
+    webhook = router.answer(2, **same, record_id="5434")
+    listed = router.answer(2, **same, record_id="report:51:3002", unique_id="x", detected_by="reconciler")
+    await router.hears(*((listed, webhook) if listed_first else (webhook, listed)))
+    another = {**same, "record_key": "thread:51:3003", "record_id": "report:51:3003"}
+    await router.hears(router.answer(2, **another, unique_id="y", detected_by="reconciler"))
+    (case,) = await router.all_cases()
+    assert len(case.responses) == 2
+    await listening.hears("helpscout")
+    assert (await listening.view("helpscout")).lost == (2 if listed_first else 1)
 
 
 async def test_old_minutes_are_forgotten_and_the_rest_is_kept(listening: Listening) -> None:
