@@ -6,24 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from tests.support.domain import ANA, LEA
 from tests.support.router import RouterBench
 from tests.support.router_doors import Doors
 from tests.support.slack_sandbox import serving
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 ATTACK = '<img src=x onerror="document.title=`hit`"> & <b>bold</b>'
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @dataclass
@@ -36,13 +29,12 @@ class Desk:
     complaints: list[str]
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(browser: Browser, tmp_path: Path) -> AsyncIterator[Desk]:
     router = await RouterBench.create(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db")
     await router.account()
     doors = Doors(router)
-    async with serving(doors.app) as url, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    async with serving(doors.app) as url:
         context = await browser.new_context(timezone_id="Asia/Karachi", locale="en-GB")
         page = await context.new_page()
         complaints: list[str] = []
@@ -53,7 +45,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await page.get_by_role("button", name="Sign in").click()
         await expect(page).to_have_url(f"{url}/")
         yield Desk(page, router, url, complaints)
-        await browser.close()
+        await context.close()
     await router.close()
     assert complaints == []
 

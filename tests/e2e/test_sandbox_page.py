@@ -5,12 +5,12 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,18 +22,10 @@ from services.slack_sandbox.app import SandboxConfig, Workspace, create_app
 from tests.support.slack_bench import SlackBench, slack_bench
 from tests.support.slack_sandbox import serving
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 ANA = "U0ANA"
 ATTACK = "&lt;img src=x onerror=alert(1)&gt; &lt;!channel&gt; it *broke*"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 def plain(text: str) -> dict[str, Any]:
@@ -127,11 +119,11 @@ class Stage:
     url: str
 
 
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(browser: Browser) -> AsyncIterator[Stage]:
     sandbox = create_app(SandboxConfig())
     workspace: Workspace = sandbox.state.workspace
-    async with serving(Starlette(routes=[Mount("/sandbox", app=sandbox)])) as base, async_playwright() as playwright:
+    async with serving(Starlette(routes=[Mount("/sandbox", app=sandbox)])) as base:
         app = CardApp(AsyncWebClient(token="xoxb-sandbox", base_url=f"{base}/sandbox/api/", retry_handlers=[]))
         doors = {name: getattr(app, name) for name in ("interactions", "commands", "events")}
         routes = [Route(f"/{name}", endpoint, methods=["POST"]) for name, endpoint in doors.items()]
@@ -139,7 +131,6 @@ async def stage() -> AsyncIterator[Stage]:
             workspace.config.interactivity_url = f"{app_url}/interactions"
             workspace.config.commands_url = f"{app_url}/commands"
             workspace.config.events_url = f"{app_url}/events"
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             page = await browser.new_page(viewport={"width": 1280, "height": 800}, timezone_id="Europe/Lisbon")
             failures: list[str] = []
             page.on("pageerror", lambda error: failures.append(str(error)))
@@ -148,7 +139,7 @@ async def stage() -> AsyncIterator[Stage]:
             await page.goto(f"{base}/sandbox/?user={ANA}")
             yield Stage(page, app, workspace, f"{base}/sandbox/")
             assert failures == []
-            await browser.close()
+            await page.close()
             await workspace.close()
 
 

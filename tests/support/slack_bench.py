@@ -74,7 +74,7 @@ class SlackBench(RouterBench):
             await running
         await service.close()
 
-    async def until(self, probe: Callable[[], Any], within: float = 10.0) -> Any:
+    async def until(self, probe: Callable[[], Any], within: float = 30.0) -> Any:
         """The first true answer of `probe`, a coroutine function or a plain one; time stands still meanwhile."""
         deadline = asyncio.get_running_loop().time() + within
         while True:
