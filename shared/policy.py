@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic import (
 
 from shared.errors import ConfigurationError
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -35,7 +37,19 @@ def parse_span(text: object) -> timedelta:
 
 
 Span = Annotated[timedelta, BeforeValidator(parse_span), PlainSerializer(lambda span: span.total_seconds())]
-Person = Annotated[str, BeforeValidator(lambda text: text.strip().lower() if isinstance(text, str) else text)]
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.fullmatch(text):
+        raise ValueError("write a person's e-mail address, such as ana@example.com")
+    return text
+
+
+Person = Annotated[
+    str,
+    BeforeValidator(lambda text: text.strip().lower() if isinstance(text, str) else text),
+    AfterValidator(_email),
+]
 Severity = Literal["low", "medium", "high", "critical"]
 SlackUser = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[UW][A-Z0-9]+$")]
 EXAMPLE_FALLBACK = "cx-ops@example.com"

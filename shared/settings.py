@@ -1,19 +1,28 @@
 """Settings from the environment (prefix CLOSELOOP_, nested with `__`) or `.env`: where things are, and secrets."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
 PREFIX = "CLOSELOOP_"
 SLACK_API = "https://slack.com/api/"
+_DATABASES = ("sqlite+aiosqlite:", "postgresql+asyncpg:")
+
+
+def _with_driver(url: str) -> str:
+    if not url.startswith(_DATABASES):
+        raise ValueError(
+            "write sqlite+aiosqlite:///var/closeloop.db or postgresql+asyncpg://user:password@host/closeloop"
+        )
+    return url
 
 
 class DatabaseSettings(BaseModel):
-    url: str = "sqlite+aiosqlite:///var/closeloop.db"
+    url: Annotated[str, AfterValidator(_with_driver)] = "sqlite+aiosqlite:///var/closeloop.db"
     pool_size: int = 10
 
 

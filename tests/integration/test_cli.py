@@ -305,6 +305,8 @@ def test_the_doctor_is_content_with_a_sandbox_that_is_set_up(home: Path) -> None
         missing = closeloop(home, "test-alert", "--to", "nobody@example.com", settings=settings)
         assert missing.returncode == 1
         assert "has no active Slack account" in missing.stderr
+        tokenless = closeloop(home, "test-alert", "--to", "ana@example.com", settings=SOURCES)
+        assert (tokenless.returncode, "CLOSELOOP_SLACK__BOT_TOKEN is not set" in tokenless.stderr) == (1, True)
 
 
 def test_the_audit_finds_a_journal_that_was_changed(home: Path) -> None:

@@ -86,7 +86,7 @@ def _touch(body: TouchBody, actor: str, now: datetime) -> commands.Command:
         actor=actor,
         version=body.version,
         channel=body.channel,
-        touched_at=body.touched_at or now,
+        touched_at=body.touched_at,
         acknowledgement=body.acknowledgement,
         next_step=body.next_step,
         next_step_due=body.next_step_due,

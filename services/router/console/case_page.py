@@ -132,7 +132,8 @@ def actions_of(case: Case) -> tuple[str, ...]:
     """What the state allows, the most likely first."""
     if case.status in _BEFORE:
         first = ("touch", "acknowledge") if case.status is Status.OPEN else ("touch",)
-    elif case.status in _AFTER:
+        return (*first, "note", "reassign", "snooze", "close", "dismiss")
+    if case.status in _AFTER:
         resolve = ("resolve",) if case.status is Status.TOUCHED else ()
         more = ("touch",) if case.status is Status.TOUCHED else ()
         first = (*resolve, "close", "still_open", *more, "correct_touch")

@@ -41,6 +41,7 @@ def routes(
         Route("/signin", sign_in.submit, methods=["POST"]),
         Route("/signout", sign_in.leave, methods=["POST"]),
         Route("/", own(case_list.show), methods=["GET"]),
+        Route("/cases", own(case_list.show), methods=["GET"]),
         Route("/cases", own(case_list.open_by_hand), methods=["POST"]),
         Route("/cases/{case_id}", own(case_page.show), methods=["GET"]),
         Route("/cases/{case_id}/{command}", own(case_page.act), methods=["POST"]),

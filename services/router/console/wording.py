@@ -142,7 +142,7 @@ def _touched(data: Mapping[str, Any]) -> list[str]:
     if data.get("next_step_due"):
         facts.append(f"Next step due {data['next_step_due']}")
     if data.get("close_out_due_at"):
-        facts.append(f"Close-out asked {_instant(data['close_out_due_at'])}")
+        facts.append(f"Close-out question due {_instant(data['close_out_due_at'])}")
     return facts
 
 

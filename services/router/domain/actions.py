@@ -48,11 +48,12 @@ def log_touch(case: Case, command: commands.LogTouch, ctx: Context) -> Decision:
     if case.status not in (*_BEFORE_TOUCH, Status.TOUCHED):
         raise Refused(already(case))
     _check_word("channel", command.channel, commands.CHANNELS)
-    if command.touched_at > ctx.now + _SKEW:
+    told_at = command.touched_at or ctx.now
+    if told_at > ctx.now + _SKEW:
         raise InvalidCommand("touched_at", "A touch cannot lie in the future.")
-    if command.next_step_due < command.touched_at.date():
+    if command.next_step_due < told_at.date():
         raise InvalidCommand("next_step_due", "The next step cannot be due before the touch.")
-    touched_at = min(command.touched_at, ctx.now)
+    touched_at = min(told_at, ctx.now)
     covered = clocks.covered_by(case, touched_at, command.version)
     if not covered and (missed := clocks.covered_by(case, ctx.now, command.version)):
         raise InvalidCommand("touched_at", f"The customer answered only at {clock_time(missed[0].started_at)}.")

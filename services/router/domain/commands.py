@@ -24,10 +24,10 @@ class Acknowledge(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogTouch(Command):
     """A real contact. `channel` is one of CHANNELS or the team's own word; `touched_at` may lie in the past, after
-    the flag."""
+    the flag; None is now."""
 
     channel: str
-    touched_at: datetime
+    touched_at: datetime | None
     acknowledgement: str
     next_step: str
     next_step_due: date

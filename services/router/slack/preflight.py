@@ -28,6 +28,7 @@ _IN_CHANNELS = {
     "channels:read": "check the channel",
     "groups:read": "check a private channel",
 }
+_NOT_INSTALLED = "CLOSELOOP_SLACK__BOT_TOKEN is not set: install the app and paste its xoxb- token"
 _IN_GROUPS = {"mpim:write": "open group messages", "mpim:history": "find a message whose answer was lost there"}
 
 
@@ -35,7 +36,7 @@ async def slack_problems(runtime: Runtime) -> list[str]:
     """Everything that keeps alerts from arriving, each with what to do; empty when all is well."""
     settings = runtime.settings.slack
     if settings.bot_token is None:
-        return ["CLOSELOOP_SLACK__BOT_TOKEN is not set: install the app and paste its xoxb- token"]
+        return [_NOT_INSTALLED]
     problems = []
     if not secrets_of(settings.signing_secret) and settings.app_token is None:
         problems.append("no button will work: set CLOSELOOP_SLACK__SIGNING_SECRET, or APP_TOKEN for Socket Mode")
@@ -48,6 +49,8 @@ async def slack_problems(runtime: Runtime) -> list[str]:
 
 async def send_test_alert(runtime: Runtime, to_email: str) -> str:
     """Post a harmless card to one person; returns a sentence. Raises CloseloopError saying why it did not arrive."""
+    if runtime.settings.slack.bot_token is None:
+        raise CloseloopError(_NOT_INSTALLED)
     client = SlackClient(runtime.settings.slack)
     try:
         channel = SlackChannel(client, runtime.policy.routing.slack_users)

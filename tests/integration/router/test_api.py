@@ -109,10 +109,15 @@ async def test_the_second_of_two_is_told_who_was_first(router: RouterBench, http
     assert ANA in late.json()["detail"]
 
 
-async def test_g8_the_same_touch_sent_twice_is_one_touch(router: RouterBench, http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("when", [{"touched_at": "2026-11-02T12:00:00Z"}, {}], ids=["at a time", "just now"])
+async def test_g8_the_same_touch_sent_twice_is_one_touch(
+    router: RouterBench, http: httpx.AsyncClient, when: dict[str, str]
+) -> None:
     case = (await router.low()).case
-    body = {**TOUCH, "touched_at": "2026-11-02T12:00:00Z", "version": 1}
-    first, second = [(await http.post(f"/v1/cases/{case.id}/touch", json=body)).json() for _ in range(2)]
+    body = {**TOUCH, **when, "version": 1}
+    first = (await http.post(f"/v1/cases/{case.id}/touch", json=body)).json()
+    router.clock.advance(timedelta(minutes=1))
+    second = (await http.post(f"/v1/cases/{case.id}/touch", json=body)).json()
     assert (first["repeated"], second["repeated"]) == (False, True)
     assert [entry.type for entry in await router.journal(case.id)].count("touched") == 1
 

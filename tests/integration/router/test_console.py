@@ -210,6 +210,23 @@ async def test_every_form_a_state_offers_works(router: RouterBench, ana: httpx.A
     assert (await router.case(case.id)).case.status == "dismissed"
 
 
+async def test_a_case_whose_customer_has_left_is_closed_without_a_touch(
+    router: RouterBench, ana: httpx.AsyncClient
+) -> None:
+    case = (await router.low()).case
+    assert "Close: customer has left" in await page(ana, f"/cases/{case.id}")
+    missing = await sends(ana, f"/cases/{case.id}/close", outcome="customer_left", what_was_done="")
+    assert missing.status_code == 422
+    typed = {"outcome": "customer_left", "what_was_done": "Contract ended in May"}
+    assert (await sends(ana, f"/cases/{case.id}/close", **typed)).status_code == 303
+    assert (await router.case(case.id)).case.status == "closed"
+
+
+async def test_the_list_is_found_above_a_case_too(router: RouterBench, ana: httpx.AsyncClient) -> None:
+    case = (await router.low()).case
+    assert case.id in await page(ana, "/cases")
+
+
 async def test_no_form_works_without_its_csrf_token(router: RouterBench, ana: httpx.AsyncClient) -> None:
     case = (await router.low()).case
     for path in (f"/cases/{case.id}/dismiss", "/cases", "/signout"):

@@ -4,8 +4,8 @@ import pytest
 
 from services.hosting.startup import check, real_slack, warnings
 from shared.errors import ConfigurationError
-from shared.policy import Policy, RoutingPolicy
-from shared.settings import DatabaseSettings, Settings
+from shared.policy import Policy, RoutingPolicy, parse_policy
+from shared.settings import DatabaseSettings, Settings, load_settings
 
 TOKEN = {"bot_token": "xoxb-1", "signing_secret": "s"}
 
@@ -29,6 +29,23 @@ def test_a_real_slack_token_needs_a_fallback_owner_of_ones_own() -> None:
 )
 def test_a_double_of_slack_is_not_slack(api_url: str, real: bool) -> None:
     assert real_slack(Settings.model_validate({"slack": {**TOKEN, "api_url": api_url}})) is real
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:secret@h/d", "postgresql://u:secret@h/d", "sqlite:///x.db", "closeloop.db", ""]
+)
+def test_a_database_we_cannot_use_is_refused_by_its_setting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOSELOOP_DATABASE__URL", url)
+    with pytest.raises(ConfigurationError, match=r"CLOSELOOP_DATABASE__URL.*postgresql\+asyncpg") as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["support_lead", "fallback_owner"])
+def test_a_person_of_the_policy_is_an_email(key: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"policy\.toml: routing\.{key}: write a person's e-mail"):
+        parse_policy(f'[routing]\n{key} = "the lead"')
+    assert getattr(parse_policy(f'[routing]\n{key} = " Lea@Us.example"').routing, key) == "lea@us.example"
 
 
 def test_defaults_on_loopback_give_no_warning() -> None:
