@@ -24,8 +24,8 @@ _AT_A_TIME = 50
 
 
 class Silence:
-    """`alert_within` is [sla] alert_within. `refusals` are the channel's words for taking nothing from us before a person
-    puts something right: such a one is not waited for."""
+    """`alert_within` is [sla] alert_within. `refusals` are the channel's words for taking nothing from us before a
+    person puts something right: such a one is not waited for."""
 
     def __init__(
         self,
