@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -211,6 +212,29 @@ async def test_a_publish_that_fails_is_made_up_for(bench: SlackBench, fault: dic
     assert shown(bench) == ""
     await refreshed(bench, timedelta(seconds=31))
     assert view.case.id in shown(bench)
+
+
+async def test_a_database_that_does_not_answer_keeps_no_other_tab_waiting(
+    bench: SlackBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await bench.low(2)
+    await opens(bench)
+    monkeypatch.setattr("services.router.slack.homes._READ_SECONDS", 0.05)
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.database, "read", _silent)
+        await bench.sandbox.home(MAX)
+        await quiet(bench)
+        await refreshed(bench, THROTTLE)
+    await bench.does(view.case.id, commands.Acknowledge(actor=ANA))
+    await refreshed(bench, THROTTLE)
+    assert "Acknowledged" in shown(bench)
+    assert "Nothing is open" in shown(bench, MAX)
+
+
+@asynccontextmanager
+async def _silent() -> AsyncIterator[None]:
+    await asyncio.Event().wait()
+    yield
 
 
 async def test_opening_it_many_times_at_once_publishes_what_is(bench: SlackBench) -> None:
