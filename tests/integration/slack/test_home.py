@@ -259,6 +259,14 @@ async def test_while_away_it_says_how_many_the_cover_has(bench: SlackBench) -> N
     assert "covers for ana" in await opens(bench, MAX)
 
 
+async def test_a_support_lead_is_told_how_many_cases_of_others_they_lead(bench: SlackBench) -> None:
+    await bench.low(2)
+    text = await opens(bench, LEA)
+    assert "Nothing is open with you" in text
+    assert "You are the support lead of 1 more" in text
+    assert "support lead" not in await opens(bench)
+
+
 async def test_a_tab_nobody_opened_for_half_a_day_is_left_alone(bench: SlackBench) -> None:
     await bench.low(2)
     await opens(bench)
