@@ -147,9 +147,9 @@ class QuietHours(_Part):
 
 
 class NoisePolicy(_Part):
-    """What is shown once, and what may wait. `repeat_within` is for answers that say nothing new, `duplicate_within` for
-    any of the same person about the same ticket; `weekly_budget` 0: no budget; `robot_burst` 0: nothing looks automatic;
-    `timezone` is that of people whose own is not known."""
+    """What is shown once, and what may wait. `repeat_within` is for answers that say nothing new, `duplicate_within`
+    for any of the same person about the same ticket; `weekly_budget` 0: no budget; `robot_burst` 0: nothing looks
+    automatic; `timezone` is that of people whose own is not known."""
 
     repeat_within: Span = timedelta(minutes=5)
     duplicate_within: Span = timedelta(0)
