@@ -123,3 +123,23 @@ async def test_signing_out_ends_it(desk: Desk) -> None:
     await desk.page.get_by_role("button", name="Sign out").click()
     await desk.page.goto(f"{desk.url}/sla")
     await expect(desk.page.get_by_label("Admin token")).to_be_visible()
+
+
+async def test_an_absence_is_entered_seen_and_ended(desk: Desk) -> None:
+    case = (await desk.router.low()).case
+    page = desk.page
+    await page.get_by_role("link", name="Absences").click()
+    await page.locator("[name=person]").fill(ANA)
+    await page.locator("[name=cover]").fill(ANA)
+    await page.get_by_label("Last day away").fill("2026-11-06")
+    await page.get_by_role("button", name="Enter the absence").click()
+    await expect(page.get_by_role("alert")).to_have_text("Nobody can cover for themselves: name somebody else.")
+    assert all("422" in complaint for complaint in desk.complaints), "a refused form is the browser's only complaint"
+    desk.complaints.clear()
+    await page.locator("[name=cover]").fill(LEA)
+    await page.get_by_role("button", name="Enter the absence").click()
+    await expect(page.get_by_role("status")).to_contain_text("1 case changed hands.")
+    assert (await desk.router.case(case.id)).case.owner == LEA
+    await page.get_by_role("button", name="End now").click()
+    await expect(page.get_by_role("heading", name="Nobody is away")).to_be_visible()
+    assert (await desk.router.case(case.id)).case.owner == ANA

@@ -1,5 +1,7 @@
 """Does everything hold: the invariants, checked now, the loops' signs of life, and what waits to be sent."""
 
+from datetime import datetime, timedelta
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +14,9 @@ from services.router.console.pages import Pages
 from services.router.sessions import Session
 from shared.db.engine import Database
 from shared.runtime import Runtime
+
+_FRESH, _FRESH_NIGHTLY = timedelta(minutes=5), timedelta(hours=27)
+_NIGHTLY = frozenset({"preflight", "duplicate sweep"})
 
 
 class HealthPage:
@@ -29,5 +34,16 @@ class HealthPage:
         flaws = known_flaws(next((beat.note for beat in beats if beat.name == PATROL), None))
         findings.append(journal_finding(flaws))
         return self._pages.render(
-            "health.html", session, request, findings=findings, beats=beats, standing=state, flaws=flaws
+            "health.html",
+            session,
+            request,
+            findings=findings,
+            beats=beats,
+            standing=state,
+            flaws=flaws,
+            late={beat.name for beat in beats if _is_late(beat, now)},
         )
+
+
+def _is_late(beat: heartbeats.Heartbeat, now: datetime) -> bool:
+    return now - beat.at > (_FRESH_NIGHTLY if beat.name in _NIGHTLY else _FRESH)

@@ -21,12 +21,13 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """How many cases are in each part. `covered` are those a cover has for them; `mark` is another whenever any of
-    these cases has changed."""
+    """How many cases are in each part. `covered` are those a cover has for them, `led` other people's of which they are
+    the support lead; `mark` is another whenever any of the own cases has changed, or these counts."""
 
     counts: Mapping[Part, int]
     covered: int
     mark: str
+    led: int = 0
 
     @property
     def total(self) -> int:

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 _KEEP = timedelta(minutes=10)
 _PATIENCE_SECONDS = 1.2
+_READ_SECONDS = 0.5
 
 
 class NotAllowed(CloseloopError):
@@ -60,10 +61,10 @@ class Actors:
     async def _stored(self, user_id: str) -> Author | None:
         """As the delivery of a card has found them."""
         try:
-            async with self.database.read() as connection:
+            async with asyncio.timeout(_READ_SECONDS), self.database.read() as connection:
                 email = await people.email_of(connection, user_id)
                 person = (await people.find(connection, [email])).get(email) if email else None
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, TimeoutError):
             return None
         if person is None or person.unreachable or self.clock.now() - person.checked_at > TRUST_REACHABLE:
             return None

@@ -42,7 +42,7 @@ def home(
 ) -> dict[str, Any]:
     """The view for views.publish. `items` are those of `page`, counted from 0, in order; `hidden` is what the person
     is not shown in their own messages either."""
-    blocks = [_heading(agenda), section(_counts(agenda)), *_covered(agenda)]
+    blocks = [_heading(agenda), section(_counts(agenda)), *_beside(agenda)]
     shown: Part | None = None
     for part, view in items:
         if part is not shown:
@@ -77,14 +77,16 @@ def _title(part: Part) -> str:
     return f"{emoji} {words.capitalize()}"
 
 
-def _covered(agenda: Agenda) -> list[Block]:
-    if not agenda.covered:
-        return []
-    one = agenda.covered == 1
-    words = (
-        f"While you are away your cover has {agenda.covered} of your cases. {'It comes' if one else 'They come'} back"
-    )
-    return [_context((f"{words} with you: `/loops back`.",), {})]
+def _beside(agenda: Agenda) -> list[Block]:
+    """What is theirs too, though others act on it."""
+    words = []
+    if agenda.covered:
+        one = agenda.covered == 1
+        words.append(f"While you are away your cover has {agenda.covered} of your cases.")
+        words.append(f"{'It comes' if one else 'They come'} back with you: `/loops back`.")
+    if agenda.led:
+        words.append(f"You are the support lead of {agenda.led} more: `/loops team` lists them.")
+    return [_context((" ".join(words),), {})] if words else []
 
 
 def _case(

@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 THROTTLE = timedelta(seconds=5)
 _WATCHED_FOR = timedelta(hours=12)
 _LOOK_EVERY = timedelta(seconds=1)
+_READ_SECONDS = 2.0
 # views.publish is tier 4, 100 a minute.
 _BURST, _PER_SECOND = 20, 1.5
 
@@ -126,7 +127,7 @@ class Homes:
         author = await self.actors.author(SlackUser(user_id))
         now = self.clock.now()
         midnight = day_ends(now, author.timezone)
-        async with self.database.read() as connection:
+        async with asyncio.timeout(_READ_SECONDS), self.database.read() as connection:
             agenda = await agendas.agenda(connection, author.email, now, midnight)
             if seen is None and agenda.mark == found.mark:
                 return

@@ -25,10 +25,14 @@ async def agenda(connection: AsyncConnection, owner: str, now: datetime, day_end
     sums = (func.count(), func.sum(rows.c.version), func.min(rows.c.id), func.max(rows.c.id))
     statement = select(rows.c.part, *sums).group_by(rows.c.part).order_by(rows.c.part)
     found = [tuple(row) for row in await connection.execute(statement)]
-    covered = select(func.count()).where(cases.c.covers_for == owner, _NOT_ENDED)
-    away = int((await connection.execute(covered)).scalar_one())
+    covered = await _count(connection, cases.c.covers_for == owner)
+    led = await _count(connection, (cases.c.support_lead == owner) & (cases.c.owner != owner))
     counts = {one: sum(row[1] for row in found if row[0] == number) for one, number in _ORDER.items()}
-    return Agenda(counts, away, repr((found, away)))
+    return Agenda(counts, covered, repr((found, covered, led)), led)
+
+
+async def _count(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
+    return int((await connection.execute(select(func.count()).where(which, _NOT_ENDED))).scalar_one())
 
 
 async def page_of(

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.router.audit.facts import heartbeats
 from services.router.sessions import COOKIE
 from tests.support.domain import ANA, LEA
 from tests.support.router import RouterBench
@@ -354,6 +355,16 @@ async def test_health_names_what_is_broken_and_links_to_it(router: RouterBench, 
     shown = await page(ana, "/health")
     assert f'<a href="/cases/{case.id}">' in shown
     assert "waits for Slack since" in shown
+
+
+async def test_a_loop_that_runs_at_night_is_not_late_by_day(router: RouterBench, ana: httpx.AsyncClient) -> None:
+    async with router.database.transaction() as tx:
+        for name in ("preflight", "duplicate sweep", "patrol"):
+            await heartbeats.beat(tx, name, router.clock.now())
+    router.clock.advance(12 * HOUR)
+    assert (await page(ana, "/health")).count('<td class="late">') == 1
+    router.clock.advance(16 * HOUR)
+    assert (await page(ana, "/health")).count('<td class="late">') == 3
 
 
 async def test_static_files_are_ours_alone(doors: Doors) -> None:

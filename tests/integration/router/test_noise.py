@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from services.router import tables
 from services.router.audit.facts import breaches
+from services.router.audit.facts.standing import standing
 from services.router.audit.recompute import JournalEntry, recompute
 from services.router.domain import cards, commands
 from services.router.domain.case import Severity, Status
@@ -242,8 +243,10 @@ async def test_what_is_held_is_neither_late_nor_lost(quiet: RouterBench) -> None
     async with quiet.database.read() as connection:
         assert await breaches.unsent_alerts(connection, quiet.clock.now() - 5 * MINUTE) == []
         assert await outbox.waiting(connection, quiet.clock.now(), 10, ()) == []
+        assert (await standing(connection, quiet.clock.now())).oldest_notice_at is None, "nothing waits for Slack"
     quiet.clock.advance(8 * HOUR)
     async with quiet.database.read() as connection:
         assert [row.recipient for row in await outbox.waiting(connection, quiet.clock.now(), 10, ())] == [ANA]
         assert len(await breaches.unsent_alerts(connection, quiet.clock.now() - 5 * MINUTE)) == 1
+        assert (await standing(connection, quiet.clock.now())).oldest_notice_at == NOON + 18 * HOUR
         assert (await connection.execute(select(tables.notices.c.id))).all()

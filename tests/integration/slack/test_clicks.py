@@ -134,6 +134,29 @@ async def test_typed_text_survives_a_database_outage(bench: SlackBench, monkeypa
         assert await status(bench, view) is Status.TOUCHED
 
 
+async def test_typed_text_survives_a_database_that_does_not_answer_at_all(
+    bench: SlackBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not refused but silent, and the one who submits is not known in this process yet."""
+    async with carded(bench):
+        await bench.clicks(ANA, "case.log_touch")
+        with monkeypatch.context() as broken:
+            broken.setattr(bench.database, "read", _silent)
+            broken.setattr(bench.database, "transaction", _silent)
+            bench.slack.clicks.actors._known.clear()
+            began = time.monotonic()
+            answer = await bench.submits(ANA, **TOUCH)
+            assert time.monotonic() - began < 3
+        assert "your text is still here" in answer["errors"]["channel"]
+        assert (await bench.submits(ANA, **TOUCH))["ok"]
+
+
+@asynccontextmanager
+async def _silent(**_: Any) -> AsyncIterator[None]:
+    await asyncio.Event().wait()
+    yield
+
+
 async def _no_database(*_: Any) -> None:
     raise DatabaseUnavailable("the database does not answer")
 

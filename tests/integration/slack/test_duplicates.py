@@ -61,7 +61,7 @@ async def alerted(bench: SlackBench, count: int = 2) -> str:
     return view.case.id
 
 
-async def test_a_repeat_that_slack_hid_for_too_long_is_taken_away_and_the_first_card_lives_on(
+async def test_g7_a_repeat_that_slack_hid_for_too_long_is_taken_away_and_the_first_card_lives_on(
     bench: SlackBench,
 ) -> None:
     bench.sandbox.inject("history_lag", seconds=120)

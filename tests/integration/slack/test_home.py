@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -213,6 +214,29 @@ async def test_a_publish_that_fails_is_made_up_for(bench: SlackBench, fault: dic
     assert view.case.id in shown(bench)
 
 
+async def test_a_database_that_does_not_answer_keeps_no_other_tab_waiting(
+    bench: SlackBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await bench.low(2)
+    await opens(bench)
+    monkeypatch.setattr("services.router.slack.homes._READ_SECONDS", 0.05)
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.database, "read", _silent)
+        await bench.sandbox.home(MAX)
+        await quiet(bench)
+        await refreshed(bench, THROTTLE)
+    await bench.does(view.case.id, commands.Acknowledge(actor=ANA))
+    await refreshed(bench, THROTTLE)
+    assert "Acknowledged" in shown(bench)
+    assert "Nothing is open" in shown(bench, MAX)
+
+
+@asynccontextmanager
+async def _silent() -> AsyncIterator[None]:
+    await asyncio.Event().wait()
+    yield
+
+
 async def test_opening_it_many_times_at_once_publishes_what_is(bench: SlackBench) -> None:
     view = await bench.low(2)
     await asyncio.gather(*(bench.sandbox.home(ANA) for _ in range(5)))
@@ -233,6 +257,14 @@ async def test_while_away_it_says_how_many_the_cover_has(bench: SlackBench) -> N
     await bench.away(ANA, MAX)
     assert "your cover has 1 of your cases" in await opens(bench)
     assert "covers for ana" in await opens(bench, MAX)
+
+
+async def test_a_support_lead_is_told_how_many_cases_of_others_they_lead(bench: SlackBench) -> None:
+    await bench.low(2)
+    text = await opens(bench, LEA)
+    assert "Nothing is open with you" in text
+    assert "You are the support lead of 1 more" in text
+    assert "support lead" not in await opens(bench)
 
 
 async def test_a_tab_nobody_opened_for_half_a_day_is_left_alone(bench: SlackBench) -> None:

@@ -1,5 +1,6 @@
 """Modals round trip: what is asked, and what a submission becomes."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.domain import commands
+from services.router.domain.agenda import Agenda, Part
 from services.router.domain.case import Status
-from services.router.domain.messages import ActionId
-from services.router.slack.interactions import Nothing, Submission, Unheard, read
+from services.router.domain.messages import ActionId, HomeAction
+from services.router.slack.interactions import Click, Nothing, Submission, Turn, Unheard, read
 from services.router.slack.modals import modal, needed
 from services.router.slack.submissions import Author, FieldErrors, to_command
 from services.slack_sandbox.elements import state_values
@@ -228,3 +230,27 @@ def test_a_promise_is_asked_about_and_may_be_left_open() -> None:
         command = to_command(submission, ANA, NOON)
         assert isinstance(command, commands.ConfirmClosed)
         assert command.promise_kept is kept
+
+
+# Buttons with these ids stand in people's Slack: the list only ever grows.
+EVER_POSTED = (
+    "case.acknowledge case.log_touch case.reassign case.snooze case.resolve case.confirm_closed case.still_open "
+    "case.reopen case.dismiss case.reveal home.previous home.next"
+).split()
+
+
+@pytest.mark.parametrize("action_id", EVER_POSTED)
+def test_every_action_id_ever_posted_is_still_understood(action_id: str) -> None:
+    value = json.dumps({"case": "L-AAAAAAAAAA", "notice": "n1", "version": 3, "page": 2})
+    button = {"type": "button", "action_id": action_id, "value": value}
+    read_as = read({"type": "block_actions", "user": {"id": "U1"}, "actions": [button]})
+    assert isinstance(read_as, Turn if action_id.startswith("home.") else Click)
+    assert action_id in {*ActionId, *HomeAction}
+
+
+@pytest.mark.parametrize("page", [-1, "2", None, True, 1.5, {}, 10**9])
+def test_a_page_that_makes_no_sense_is_some_page(page: Any) -> None:
+    button = {"type": "button", "action_id": "home.next", "value": json.dumps({"page": page})}
+    turn = read({"type": "block_actions", "user": {"id": "U1"}, "actions": [button]})
+    assert isinstance(turn, Turn)
+    assert Agenda({Part.LATER: 45}, 0, "").nearest_page(turn.page) in (0, 2)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import and_, case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.audit.promise import FALLBACK
@@ -17,7 +17,8 @@ _WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`overdue` cases wait past their due time; `unowned` ones rest with the fallback owner; `oldest_notice_at` is
-    the oldest message that waits to be sent; `parked` ones wait for a person to put something right."""
+    since when the oldest message waits to be sent, one that was held back from the time it may go; `parked` ones wait
+    for a person to put something right."""
 
     open: int
     overdue: int
@@ -39,6 +40,8 @@ async def standing(connection: AsyncConnection, now: datetime) -> Standing:
         .where(NOT_ENDED)
     )
     total, overdue, unowned = counted.one()
-    oldest = await connection.execute(select(func.min(notices.c.created_at)).where(_WAITING))
+    held = and_(notices.c.attempt == 0, notices.c.not_before.is_not(None))
+    since = case((held, notices.c.not_before), else_=notices.c.created_at)
+    oldest = await connection.execute(select(func.min(since)).where(_WAITING, since <= now))
     parked = await connection.execute(select(func.count()).where(notices.c.state == "parked"))
     return Standing(total, overdue, unowned, oldest.scalar_one_or_none(), parked.scalar_one())
