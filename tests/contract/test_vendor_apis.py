@@ -22,6 +22,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GIVEN = NOW - timedelta(hours=1)
 ISO = "2026-03-02T11:00:00Z"
 WINDOW = Window(NOW - timedelta(hours=24), NOW)
+WORDS = {"Very good": 5, "Poor": 1}
 QUESTIONS = {"q1": {"metric": "csat", "min": 1, "max": 5}, "q2": {"role": "comment"}}
 Open = Callable[..., Awaitable[tuple[VendorDouble, Client, OpenVendor]]]
 
@@ -359,6 +360,7 @@ async def test_surveymonkey_without_a_declared_question_stays_unscored(opened: O
         ({"choice_metadata": {"weight": "1"}, "simple_text": "Very satisfied"}, QUESTIONS["q1"], "csat", 1),
         ({"choice_id": "9", "simple_text": "4 stars"}, QUESTIONS["q1"], "csat", 4),
         ({"choice_metadata": {"weight": 0}, "simple_text": "No"}, {"metric": "csat", "min": 0, "max": 1}, "csat", 1),
+        ({"choice_metadata": {"weight": 2}, "simple_text": "Poor"}, {"metric": "csat", "words": WORDS}, "csat", 1),
         ({"choice_id": "9", "is_na": True, "simple_text": "N/A"}, QUESTIONS["q1"], "none", None),
     ],
 )

@@ -1,6 +1,5 @@
 """SurveyMonkey: the answers of a response, and the responses changed in a window."""
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,9 +12,6 @@ from shared.errors import PoisonError
 from shared.events.catalog import SurveyResponded
 
 _PAGE = 100
-_NUMBER = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9]{1,2}(?![0-9]|[.,][0-9])", re.ASCII)
-_LEADING_NUMBER = re.compile(rf"\s*({_NUMBER.pattern})\b", re.ASCII)
-_LONGEST_LABEL = 200
 
 
 def needs(event: SurveyResponded) -> bool:
@@ -126,10 +122,8 @@ def _weight(answer: dict[str, Any]) -> Any:
 
 
 def _label(answer: dict[str, Any]) -> str | None:
-    """The number a choice's label begins with, or has in it: `4`, `4 stars of 5`, `Not at all likely - 0`."""
-    text = str(answer.get("simple_text") or "")[:_LONGEST_LABEL]
-    leading, found = _LEADING_NUMBER.match(text), _NUMBER.findall(text)
-    return leading[1] if leading else found[0] if len(found) == 1 else None
+    text = answer.get("simple_text")
+    return text if isinstance(text, str) else None
 
 
 VENDOR = Vendor(

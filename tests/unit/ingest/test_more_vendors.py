@@ -152,9 +152,28 @@ class TestForms:
         with pytest.raises(Unprocessable, match="scale 1 to 5"):
             translate("formbricks", body, found.options)
 
+    def test_choices_are_mapped_by_their_words(self) -> None:
+        words = {"Very good": 5, "Okay": 3, "Poor": 1, "Can't say": "none"}
+        _, body = given("typeform", "choice_and_scale")
+        options = {"scores": {"csat_stars": {"metric": "csat", "words": words}}}
+        for label, score in (("poor ", 1), ("Okay", 3), ("Can't say", None)):
+            body["form_response"]["answers"][0]["choice"]["label"] = label
+            events = translate("typeform", body, options).events
+            assert [event.normalised_score for event in events] == ([] if score is None else [score])
+        body["form_response"]["answers"][0]["choice"]["label"] = "Superb"
+        with pytest.raises(Unprocessable, match="outside its scale"):
+            translate("typeform", body, options)
+        found, body = given("formbricks", "response_finished")
+        body["data"]["data"]["q_csat"] = "Poor"
+        mapped = {**found.options, "questions": {"q_csat": {"metric": "csat", "words": words}}}
+        assert one(translate("formbricks", body, mapped)).normalised_score == 1
+
     @pytest.mark.parametrize(
         ("source", "options"),
         [
+            ("typeform", {"scores": {"q": {"metric": "csat", "words": {"Good": 9}}}}),
+            ("typeform", {"scores": {"q": {"metric": "csat", "words": {"Good": 5}, "min": 1}}}),
+            ("typeform", {"scores": {"q": {"metric": "csat", "words": []}}}),
             ("typeform", {"scores": {"q": {"metric": "joy"}}}),
             ("typeform", {"scores": {"q": {"metric": "csat", "min": 1}}}),
             ("typeform", {"scores": ["q"]}),
