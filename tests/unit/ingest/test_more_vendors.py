@@ -233,6 +233,13 @@ class TestHubspot:
         statuses = [event.ticket_status for event in translate("hubspot", [reopened, deleted]).events]
         assert statuses == ["open", "deleted"]
 
+    @pytest.mark.parametrize("at", ["2026-03-02T10:59:30.883Z", "1772449170883", None])
+    def test_a_submissions_time_is_read_as_its_workflow_writes_it(self, at: str | None) -> None:
+        _, body = given("hubspot", "feedback")
+        body["properties"]["hs_submission_timestamp"] = at
+        later = {"hour": 10, "minute": 59, "second": 30 if at else 31, "microsecond": 883_000 if at else 0}
+        assert one(translate("hubspot", body)).occurred_at == datetime(2026, 3, 2, tzinfo=UTC).replace(**later)
+
     def test_a_new_submission_is_thin(self) -> None:
         _, body = given("hubspot", "ticket_property")
         created = body[1] | {"subscriptionType": "object.creation", "objectTypeId": "0-19"}
@@ -360,6 +367,14 @@ class TestSalesforce:
         start, end = body.index(b"<Notification>"), body.index(b"</Notification>") + len(b"</Notification>")
         twice = body[:end] + body[start:end].replace(b"04l8d00002nrC5BAAU", b"04l8d00002nrC5BAAV") + body[end:]
         assert len(translate("salesforce", twice).events) == 2
+
+    def test_only_cases_are_tickets_and_a_closed_one_may_say_so_by_number(self) -> None:
+        body = sample("salesforce", "outbound").body
+        other = body.replace(b'"sf:Case"', b'"sf:My_Case"')
+        assert other != body
+        assert translate("salesforce", other).outcome is Outcome.IGNORE
+        numbered = body.replace(b">true<", b">1<").replace(b">Closed<", b">Erledigt<")
+        assert one(translate("salesforce", numbered)).ticket_status == "closed"
 
     def test_another_organisation_is_refused(self) -> None:
         with pytest.raises(Unprocessable, match="another organisation"):
