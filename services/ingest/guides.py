@@ -157,7 +157,8 @@ GUIDES: dict[str, Guide] = {
     ),
     "surveymonkey": Guide(
         steps=(
-            "Make an app at developer.surveymonkey.com; scopes: View Responses, View Response Details, Webhooks.",
+            "Make an app at developer.surveymonkey.com; scopes: View Responses, View Response Details, View Surveys,"
+            " Create/Modify Webhooks.",
             "POST https://api.surveymonkey.com/v3/webhooks: event_type response_completed (and response_deleted),"
             " subscription_url {url}.",
             "Say which question is the score: the option questions below.",

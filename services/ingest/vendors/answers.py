@@ -15,6 +15,7 @@ from shared.events.catalog import SurveyResponded
 
 _NUMBER = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9]{1,2}(?![0-9]|[.,][0-9])", re.ASCII)
 _LEADING_NUMBER = re.compile(rf"\s*({_NUMBER.pattern})\b", re.ASCII)
+_A_NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
 _LONGEST_LABEL = 200
 
 
@@ -36,11 +37,17 @@ def scored(event: SurveyResponded, answers: Iterable[Answered], options: Options
     for answer in answers:
         scale = scales.get(answer.question) or _by_itself(answer, bool(scales), options)
         comment = answer.question in comments or (answer.free and not comments)
-        if scale is not None and not answer.free and event.metric == "none":
+        may_score = not answer.free or (answer.question in scales and _is_number(answer.value))
+        if scale is not None and may_score and event.metric == "none":
             event = _with_score(event, scale, answer)
         elif comment and event.comment is None and isinstance(answer.value, str):
             event = filled(event, comment=comment_of(answer.value))
     return event
+
+
+def _is_number(value: Any) -> bool:
+    """Sliders and number fields are texts."""
+    return isinstance(value, str) and _A_NUMBER.fullmatch(value.strip()) is not None
 
 
 def _by_itself(answer: Answered, declared: bool, options: Options) -> Scale | None:
