@@ -190,7 +190,8 @@ GUIDES: dict[str, Guide] = {
     "formbricks": Guide(
         steps=("Integrations > Webhooks > Add: {url}, trigger Response finished. Copy the secret.",),
         sign_with="the webhook's secret (whsec_...)",
-        rule="Formbricks tries three times, five seconds each, and follows no redirect.",
+        rule="Formbricks tries five times within about eight minutes, five seconds each, and never after another 4xx"
+        " than 408 and 429.",
     ),
     "asknicely": Guide(
         steps=("Settings > Integrations > Webhooks > Add: {url}, on response.", HEADER),

@@ -61,6 +61,14 @@ class TestChatwoot:
     def test_other_messages_are_ignored_whatever_they_hold(self) -> None:
         assert translate("chatwoot", {"event": "message_updated", "content_type": "text", "conversation": 5}).reason
 
+    def test_without_a_delivery_id_a_conversation_resolved_twice_is_two_events(self) -> None:
+        _, body = given("chatwoot", "status_of")
+        first, again = one(translate("chatwoot", body)), one(translate("chatwoot", body))
+        second = one(translate("chatwoot", body | {"timestamp": 1772449999}))
+        assert first.unique_id == again.unique_id
+        assert second.unique_id != first.unique_id
+        assert second.occurred_at > first.occurred_at
+
     def test_a_reopened_conversation_is_open(self) -> None:
         _, body = given("chatwoot", "conversation_status")
         assert one(translate("chatwoot", body | {"status": "open"})).ticket_status == "open"
