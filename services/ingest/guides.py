@@ -157,7 +157,8 @@ GUIDES: dict[str, Guide] = {
     ),
     "surveymonkey": Guide(
         steps=(
-            "Make an app at developer.surveymonkey.com; scopes: View Responses, View Response Details, Webhooks.",
+            "Make an app at developer.surveymonkey.com; scopes: View Responses, View Response Details, View Surveys,"
+            " Create/Modify Webhooks.",
             "POST https://api.surveymonkey.com/v3/webhooks: event_type response_completed (and response_deleted),"
             " subscription_url {url}.",
             "Say which question is the score: the option questions below.",
@@ -189,7 +190,8 @@ GUIDES: dict[str, Guide] = {
     "formbricks": Guide(
         steps=("Integrations > Webhooks > Add: {url}, trigger Response finished. Copy the secret.",),
         sign_with="the webhook's secret (whsec_...)",
-        rule="Formbricks tries three times, five seconds each, and follows no redirect.",
+        rule="Formbricks tries five times within about eight minutes, five seconds each, and never after another 4xx"
+        " than 408 and 429.",
     ),
     "asknicely": Guide(
         steps=("Settings > Integrations > Webhooks > Add: {url}, on response.", HEADER),

@@ -7,13 +7,14 @@ its scale are kept, because a thumb is not comparable with five points.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 RANGES: Final[Mapping[str, tuple[int, int]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _MISSING = ("", "null", "none")
 _SHOWN = 40
+_WORD_BITS = 64
 
 
 class ScoreError(ValueError):
@@ -27,6 +28,17 @@ class Score(NamedTuple):
     raw: Any
     raw_scale: dict[str, Any]
     normalised: float | int
+
+
+class Scale(Protocol):
+    """A declared scale of one metric."""
+
+    @property
+    def metric(self) -> str: ...
+
+    def score(self, raw: Any) -> Score | None:
+        """None where nobody answered. Raises ScoreError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,31 @@ class OrdinalScale:
         return Score(self.metric, raw, self.described, self.maps_to[place])
 
 
+@dataclass(frozen=True, slots=True)
+class WordScale:
+    """Words, or numbers written as words, each with its score on the metric's own range; None: nobody answered."""
+
+    metric: str
+    meanings: Mapping[str, float | int | None]
+
+    def strays(self) -> list[str]:
+        """The words that stand for nothing the metric can be."""
+        low, high = RANGES[self.metric]
+        return [word for word, value in self.meanings.items() if value is not None and not low <= value <= high]
+
+    def score(self, raw: Any) -> Score | None:
+        """Raises ScoreError."""
+        if is_missing(raw):
+            return None
+        word = as_word(raw)
+        if word not in self.meanings or word in self.strays():
+            raise ScoreError(f"{self.metric} {shown(raw)} is outside its scale {', '.join(self.meanings)}")
+        if self.meanings[word] is None:
+            return None
+        scored = {name: value for name, value in self.meanings.items() if value is not None}
+        return OrdinalScale(self.metric, tuple(scored), tuple(scored.values())).score(raw, word)
+
+
 GOOD_BAD = OrdinalScale("csat", ("bad", "good"), (1, 5))
 CSAT_1_5 = NumberScale("csat", 1, 5)
 NPS_0_10 = NumberScale("nps", 0, 10)
@@ -106,6 +143,30 @@ CES_1_7 = NumberScale("ces", 1, 7)
 def is_missing(raw: Any) -> bool:
     """Null, an empty string, "null" and "none" mean that nobody answered; 0 is an answer."""
     return raw is None or (isinstance(raw, str) and raw.strip().lower() in _MISSING)
+
+
+def as_word(value: Any) -> str:
+    """A value for comparing with words: without regard to case; empty for what is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value.strip().casefold()
+    return str(value) if isinstance(value, int) and value.bit_length() <= _WORD_BITS else ""
+
+
+def words_of(value: Any) -> dict[str, float | int | None]:
+    """`{ "Super" = 5, "Okay" = 3, "Keine Antwort" = "none" }`. Raises ScoreError."""
+    if not isinstance(value, Mapping) or not value:
+        raise ScoreError('words must be like { "Super" = 5, "Okay" = 3, "Schlecht" = 1 }')
+    return {str(word).strip().casefold(): _meaning(meant) for word, meant in value.items()}
+
+
+def _meaning(meant: Any) -> float | int | None:
+    if meant == "none":
+        return None
+    if isinstance(meant, bool) or not isinstance(meant, int | float) or not 0 <= meant <= 10:
+        raise ScoreError('words stand for a score on the metric\'s own range (CSAT 1-5, NPS 0-10, CES 1-7) or "none"')
+    return meant
 
 
 def to_number(raw: Any, metric: str = "score") -> float | int:

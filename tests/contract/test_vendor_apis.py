@@ -22,6 +22,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GIVEN = NOW - timedelta(hours=1)
 ISO = "2026-03-02T11:00:00Z"
 WINDOW = Window(NOW - timedelta(hours=24), NOW)
+WORDS = {"Very good": 5, "Poor": 1}
 QUESTIONS = {"q1": {"metric": "csat", "min": 1, "max": 5}, "q2": {"role": "comment"}}
 Open = Callable[..., Awaitable[tuple[VendorDouble, Client, OpenVendor]]]
 
@@ -359,6 +360,7 @@ async def test_surveymonkey_without_a_declared_question_stays_unscored(opened: O
         ({"choice_metadata": {"weight": "1"}, "simple_text": "Very satisfied"}, QUESTIONS["q1"], "csat", 1),
         ({"choice_id": "9", "simple_text": "4 stars"}, QUESTIONS["q1"], "csat", 4),
         ({"choice_metadata": {"weight": 0}, "simple_text": "No"}, {"metric": "csat", "min": 0, "max": 1}, "csat", 1),
+        ({"choice_metadata": {"weight": 2}, "simple_text": "Poor"}, {"metric": "csat", "words": WORDS}, "csat", 1),
         ({"choice_id": "9", "is_na": True, "simple_text": "N/A"}, QUESTIONS["q1"], "none", None),
     ],
 )
@@ -374,6 +376,36 @@ async def test_surveymonkeys_choices_are_read_by_weight_and_nps_by_label(
     double.objects["/v3/surveys/1/responses/987/details"] = response
     event = await enriched(client, vendor, thin("surveymonkey", "987", survey_id="1"))
     assert (event.metric, event.normalised_score) == (metric, score)
+
+
+@pytest.mark.parametrize(
+    ("declared", "answers", "metric", "score"),
+    [
+        (QUESTIONS["q1"], [{"choice_id": "c1", "row_id": "r"}], "csat", 1),
+        (QUESTIONS["q1"], [{"choice_id": "c2", "row_id": "r"}, {"other_id": "o", "text": "5 days"}], "csat", 2),
+        ({"metric": "nps"}, [{"choice_id": "n3", "row_id": "r"}], "nps", 3),
+        ({"metric": "csat", "words": WORDS}, [{"choice_id": "c1"}], "csat", 1),
+        ({"metric": "csat", "min": 0, "max": 100}, [{"text": "25"}], "csat", 2),
+        (QUESTIONS["q1"], [{"choice_id": "unknown"}], "none", None),
+    ],
+)
+async def test_surveymonkeys_choices_by_id_alone_are_looked_up_in_the_survey_once(
+    opened: Open, declared: Any, answers: list[dict[str, Any]], metric: str, score: float | None
+) -> None:
+    double, client, vendor = await opened("surveymonkey", questions={"q1": declared})
+    response = {"id": "987", "survey_id": "1", "pages": [{"id": "p", "questions": [{"id": "q1", "answers": answers}]}]}
+    choices = [
+        {"id": "c1", "text": "Poor", "weight": 1, "position": 1},
+        {"id": "c2", "text": "Fair", "weight": 2, "position": 2},
+        {"id": "n3", "text": "3", "weight": -100, "position": 4},
+    ]
+    details = {"id": "1", "pages": [{"id": "p", "questions": [{"id": "q1", "answers": {"choices": choices}}]}]}
+    double.objects |= {"/v3/surveys/1/responses/987/details": response, "/v3/surveys/1/details": details}
+    for _ in range(2):
+        event = await enriched(client, vendor, thin("surveymonkey", "987", survey_id="1"))
+        assert (event.metric, event.normalised_score) == (metric, score)
+    asked = 0 if "text" in answers[0] else 2 if answers[0]["choice_id"] == "unknown" else 1
+    assert double.count("/v3/surveys/1/details") == asked
 
 
 async def test_a_score_outside_its_scale_is_no_score(opened: Open) -> None:

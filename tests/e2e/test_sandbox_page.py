@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -238,11 +239,10 @@ class Desk:
         return self.page.locator("article[data-ts]").first
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db") as bench, async_playwright() as playwright:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(browser: Browser, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db") as bench:
         await bench.account()
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = await browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Lisbon")
         failures: list[str] = []
         page.on("pageerror", lambda error: failures.append(str(error)))
@@ -250,7 +250,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         async with bench.sending():
             yield Desk(page, bench, f"{url}?user={ANA}")
         assert failures == []
-        await browser.close()
+        await page.close()
 
 
 async def test_from_the_alert_to_the_logged_touch_by_hand(desk: Desk) -> None:

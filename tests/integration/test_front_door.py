@@ -289,7 +289,7 @@ class TestRefused:
             json.dumps(survey(score=True)).encode(),
             json.dumps(survey(comment={"text": "Slow"})).encode(),
             json.dumps(survey(ticket=[1])).encode(),
-            json.dumps(survey(id="x" * 501)).encode(),
+            json.dumps(survey(id="x" * 256)).encode(),
             json.dumps({**survey(), "timestamp": "yesterday"}).encode(),
             json.dumps({**survey(), "data": "text"}).encode(),
         ],
@@ -371,7 +371,7 @@ class TestDryRun:
 
 class TestDeadLetters:
     async def letter(self, ingest: Ingest) -> Any:
-        answer = await deliver(ingest, survey(id="x" * 501), delivery_id="d1")
+        answer = await deliver(ingest, survey(id="x" * 256), delivery_id="d1")
         assert answer.status_code == 422
         return ingest.log.records.pop()
 

@@ -33,6 +33,7 @@ from services.ingest.sources.reading import (
     parse_json,
     present,
     shape,
+    state_of,
 )
 from shared.events.catalog import SurveyResponded, TicketChanged
 
@@ -53,11 +54,15 @@ class _Meta(msgspec.Struct):
 
 
 class _Conversation(msgspec.Struct):
+    """Of older releases: without `updated_at`, and in messages with `display_id` in place of `id`."""
+
     id: Identifier | None = None
+    display_id: Identifier | None = None
     status: str | None = None
     meta: _Meta | None = None
     updated_at: Epoch | None = None
     last_activity_at: Epoch | None = None
+    timestamp: Epoch | None = None
 
 
 class _Account(msgspec.Struct):
@@ -119,13 +124,14 @@ def _changed(document: Any, request: WebhookRequest, options: Options, received_
     about = _about(conversation, account, options)
     if about["ticket_status"] is None:
         raise Unprocessable("status is not one of Chatwoot's.")
-    fallback = f"conversation_status_changed:{about['ticket_id']}:{conversation.status}:{conversation.updated_at}"
+    state = f"conversation_status_changed:{about['ticket_id']}:{conversation.status}"
+    fallback = state_of(state, conversation.updated_at, request.body)
     ticket = TicketChanged(
         source="chatwoot",
         unique_id=identifier(request.headers.get(DELIVERY) or fallback, "the delivery id"),
         record_id=about["ticket_id"],
         received_at=received_at,
-        occurred_at=from_either(conversation.updated_at, "updated_at"),
+        occurred_at=from_either(conversation.updated_at, "updated_at") or _active_at(conversation),
         **about,
     )
     return accept(ticket)
@@ -149,7 +155,7 @@ def _rated(message: _Message, request: WebhookRequest, options: Options, receive
             record_id=f"message:{message_id}",
             received_at=received_at,
             comment=comment_of(csat.feedback_message),
-            occurred_at=answered_at or from_epoch(conversation.last_activity_at, "conversation.last_activity_at"),
+            occurred_at=answered_at or _active_at(conversation),
             **rating.fields(score),
             **_about(conversation, message.account or _Account(), options),
         )
@@ -179,10 +185,15 @@ def _replied(message: _Message, request: WebhookRequest, options: Options, recei
     )
 
 
+def _active_at(conversation: _Conversation) -> datetime | None:
+    active_at = from_either(conversation.last_activity_at, "last_activity_at")
+    return active_at or from_either(conversation.timestamp, "timestamp")
+
+
 def _about(conversation: _Conversation, account: _Account, options: Options) -> dict[str, Any]:
     meta = conversation.meta or _Meta()
     sender = meta.sender or _Person()
-    ticket_id = identifier(conversation.id, "conversation.id")
+    ticket_id = identifier(conversation.display_id if conversation.id is None else conversation.id, "conversation.id")
     account_id = optional_identifier(account.id, "account.id")
     base, number = options.get("base_url"), account_id or options.get("account_id")
     return {

@@ -25,8 +25,8 @@ from services.ingest.sources.options import replay_window, scale_of, texts
 from services.ingest.sources.reading import (
     Identifier,
     comment_of,
+    from_either,
     from_epoch,
-    from_iso,
     identifier,
     known,
     optional_identifier,
@@ -160,7 +160,7 @@ def _submitted(read: _Submission, body: bytes, options: Options, received_at: da
             comment=comment_of(_text(values, "hs_content")),
             ticket_id=optional_identifier(_text(values, "hs_ticket_id"), "hs_ticket_id"),
             account_hint=known(contact_id=optional_identifier(_text(values, "hs_contact_id"), "hs_contact_id")),
-            occurred_at=from_iso(submitted_at or present(read.updatedAt), "hs_submission_timestamp"),
+            occurred_at=from_either(submitted_at or present(read.updatedAt), "hs_submission_timestamp"),
             survey_id=optional_identifier(_text(values, "hs_survey_id"), "hs_survey_id"),
             **rating.fields(score),
         )

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from services.ingest import signatures
-from services.ingest.scales import RANGES, NumberScale, Score, ScoreError
+from services.ingest.scales import RANGES, NumberScale, Score, ScoreError, WordScale
 from services.ingest.sources import rating, shared_secret
 from services.ingest.sources.base import (
     Options,
@@ -21,7 +22,7 @@ from services.ingest.sources.base import (
     ignore,
 )
 from services.ingest.sources.json_path import Path
-from services.ingest.sources.mapped_options import MAPPED_OPTIONS, WordScale
+from services.ingest.sources.mapped_options import MAPPED_OPTIONS
 from services.ingest.sources.options import STATUSES, scale_of
 from services.ingest.sources.reading import (
     asked_by,
@@ -82,7 +83,7 @@ def _unproven(translating: Translate, options: Options) -> list[str]:
     if missing := _missing(options):
         return [f"{', '.join(missing)} must be given"]
     scale, metric = options.get("scale"), options["metric"]
-    if isinstance(scale, WordScale) and isinstance(metric, str) and (strays := scale.strays(metric)):
+    if isinstance(scale, WordScale) and isinstance(metric, str) and (strays := replace(scale, metric=metric).strays()):
         low, high = RANGES[metric]
         return [f"scale: {', '.join(strays)} must stand for a {metric} of {low} to {high}"]
     return unproven(translating, options)
@@ -115,7 +116,7 @@ def _score(document: Any, options: Options) -> Score | None:
     metric = _metric(document, options)
     try:
         if isinstance(scale, WordScale):
-            return scale.score(metric, raw)
+            return replace(scale, metric=metric).score(raw)
         found = scale or scale_of(options, metric, rating.DEFAULT_SCALES[metric])
         return NumberScale(metric, found.minimum, found.maximum, found.reversed, metric != "nps").score(raw)
     except ScoreError as wrong:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.ingest.scales import RANGES, NumberScale, OrdinalScale, Score, ScoreError, is_missing, shown
+from services.ingest.scales import RANGES, NumberScale, WordScale, as_word, words_of
 from services.ingest.signatures import PlainScheme
 from services.ingest.sources.base import ParseOption
 from services.ingest.sources.json_path import Path, json_path
@@ -19,33 +19,8 @@ ACCOUNT_IDS = (
     "domain",
     "organization_name",
 )
-_WORD_BITS = 64
 _ALGORITHMS = ("sha1", "sha256", "sha512")
 _ENCODINGS = ("hex", "base64")
-
-
-@dataclass(frozen=True, slots=True)
-class WordScale:
-    """Words, or numbers written as words, each with its score on the metric's own range; None: nobody answered."""
-
-    meanings: Mapping[str, float | int | None]
-
-    def strays(self, metric: str) -> list[str]:
-        """The words that stand for nothing a metric can be."""
-        low, high = RANGES[metric]
-        return [word for word, value in self.meanings.items() if value is not None and not low <= value <= high]
-
-    def score(self, metric: str, raw: Any) -> Score | None:
-        """Raises ScoreError."""
-        if is_missing(raw):
-            return None
-        word = _as_text(raw)
-        if word not in self.meanings or word in self.strays(metric):
-            raise ScoreError(f"{metric} {shown(raw)} is outside its scale {', '.join(self.meanings)}")
-        if self.meanings[word] is None:
-            return None
-        scored = {name: value for name, value in self.meanings.items() if value is not None}
-        return OrdinalScale(metric, tuple(scored), tuple(scored.values())).score(raw, word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +32,7 @@ class Condition:
 
     def holds(self, document: Any) -> bool:
         found = self.path.read(document)
-        return _as_text(found) in self.values
+        return as_word(found) in self.values
 
 
 def metric(value: Any) -> str | Path:
@@ -70,21 +45,12 @@ def metric(value: Any) -> str | Path:
 
 def scale_or_words(value: Any) -> WordScale | NumberScale:
     """`[1, 5]`, `{ min = 1, max = 5, reversed = true }` or `{ words = { "Super" = 5, "Keine Antwort" = "none" } }`.
-    The metric of the scale of numbers is set when it is known (mapped.py)."""
+    The metric is set when it is known (mapped.py)."""
     if not isinstance(value, Mapping) or "words" not in value:
         return scale("csat", value)
-    words = value["words"]
-    if set(value) != {"words"} or not isinstance(words, Mapping) or not words:
+    if set(value) != {"words"}:
         raise ValueError('must be like { words = { "Super" = 5, "Okay" = 3, "Schlecht" = 1 } }')
-    return WordScale({str(word).strip().casefold(): _meaning(meant) for word, meant in words.items()})
-
-
-def _meaning(meant: Any) -> float | int | None:
-    if meant == "none":
-        return None
-    if isinstance(meant, bool) or not isinstance(meant, int | float) or not 0 <= meant <= 10:
-        raise ValueError('words stand for a score on the metric\'s own range (CSAT 1-5, NPS 0-10, CES 1-7) or "none"')
-    return meant
+    return WordScale("csat", words_of(value["words"]))
 
 
 def condition(value: Any) -> Condition:
@@ -94,7 +60,7 @@ def condition(value: Any) -> Condition:
     listed = value["is"] if isinstance(value["is"], list) else [value["is"]]
     if not listed or not all(isinstance(one, str | int | bool) for one in listed):
         raise ValueError("`is` must be a text or a list of texts")
-    return Condition(json_path(value["path"]), frozenset(_as_text(one) for one in listed))
+    return Condition(json_path(value["path"]), frozenset(as_word(one) for one in listed))
 
 
 def account(value: Any) -> dict[str, Path]:
@@ -129,14 +95,6 @@ def kind(value: Any) -> str:
     if value != "mapped":
         raise ValueError('must be "mapped"')
     return "mapped"
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value.strip().casefold()
-    return str(value) if isinstance(value, int) and value.bit_length() <= _WORD_BITS else ""
 
 
 PATHS = ("score", "comment", "record_id", "delivery_id", "occurred_at", "survey_id", "ticket_id", "ticket_url",

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from services.ingest.scales import CES_1_7, CSAT_1_5, NPS_0_10, NumberScale, Score, ScoreError
+from services.ingest.scales import CES_1_7, CSAT_1_5, NPS_0_10, Scale, Score, ScoreError
 from services.ingest.sources.base import Options, Unprocessable
 from services.ingest.sources.options import scale_of
 
 DEFAULT_SCALES = {"csat": CSAT_1_5, "nps": NPS_0_10, "ces": CES_1_7}
 
 
-def rate(scale: NumberScale, raw: Any, name: str) -> Score | None:
+def rate(scale: Scale, raw: Any, name: str) -> Score | None:
     """None where there is no score. Raises Unprocessable naming the field and the scale."""
     try:
         return scale.score(raw)

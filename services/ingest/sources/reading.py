@@ -15,8 +15,8 @@ from shared.events.envelope import encode_json
 
 T = TypeVar("T")
 
-MAX_ID = 500
-MAX_EMAIL = 320
+MAX_ID = 255
+MAX_EMAIL, MAX_DOMAIN = 320, 255
 MAX_LINK = 2000
 
 _decode = msgspec.json.Decoder().decode
@@ -172,7 +172,8 @@ def optional_identifier(value: Identifier | None, name: str) -> str | None:
 def email_of(value: str | None) -> str | None:
     """The e-mail address, None where the text is not one (a phone number, an empty placeholder)."""
     text = present(value)
-    return text if text and len(text) <= MAX_EMAIL and _EMAIL.fullmatch(text) else None
+    found = _EMAIL.fullmatch(text) if text and len(text) <= MAX_EMAIL else None
+    return text if found and len(found[1]) <= MAX_DOMAIN else None
 
 
 def email_domain(email: str | None) -> dict[str, Any]:

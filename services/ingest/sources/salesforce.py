@@ -50,7 +50,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     events: list[Feedback] = []
     for notification in notifications.children_named("Notification"):
         case = notification.child("sObject")
-        if case is not None and (case.attributes.get("type") or "").endswith("Case"):
+        if case is not None and (case.attributes.get("type") or "").rpartition(":")[2] == "Case":
             delivery_id = identifier(notification.text_of("Id"), "Notification.Id")
             events.append(_ticket(case, delivery_id, organization_id, host, options, received_at))
     return accept(*events) if events else ignore("No notification is about a case.")
@@ -83,7 +83,7 @@ def _ticket(
 
 
 def _status(case: Element, options: Options) -> str:
-    if (case.text_of("IsClosed") or "").strip().lower() == "true":
+    if (case.text_of("IsClosed") or "").strip().lower() in ("true", "1"):
         return "closed"
     word = (case.text_of("Status") or "").strip().casefold()
     found: str = options.get("status_text_map", {}).get(word) or STATUSES.get(word, "open")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from services.ingest import signatures
-from services.ingest.scales import NPS_0_10, NumberScale
+from services.ingest.scales import NPS_0_10, Scale
 from services.ingest.sources import rating
 from services.ingest.sources.base import (
     Feedback,
@@ -90,7 +90,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
 
 
 def _scores(answers: list[_Answer], options: Options) -> Iterator[tuple[str, Any]]:
-    scales: dict[str, NumberScale] = options.get("scores", {})
+    scales: dict[str, Scale] = options.get("scores", {})
     for answer in answers:
         field = answer.field or _Field()
         ref = field.ref or field.id or ""

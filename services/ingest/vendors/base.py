@@ -53,7 +53,10 @@ class Window:
 
 class Api(Protocol):
     """Calls of one vendor. All raise Gone, Refused, RateLimited or VendorUnavailable, and PoisonError for an answer
-    that no try again will better. `path` is below the vendor's base address, or a whole link below it."""
+    that no try again will better. `path` is below the vendor's base address, or a whole link below it. `kept` is what
+    a vendor's module need not ask again while the client lives."""
+
+    kept: dict[str, Any]
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any: ...
 

@@ -78,6 +78,7 @@ class Client:
         patience: timedelta = timedelta(0),
         most_calls: int | None = None,
     ) -> None:
+        self.kept: dict[str, Any] = {}
         self._calls_left = most_calls
         self._vendor = vendor
         self._base_url = base_url.rstrip("/")
@@ -181,6 +182,7 @@ class _Door:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.kept = client.kept
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         return (await self.page(path, params)).body

@@ -1,21 +1,19 @@
 """SurveyMonkey: the answers of a response, and the responses changed in a window."""
 
-import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.ingest.vendors.answers import Answered, scored
-from services.ingest.vendors.base import Api, Options, Vendor, Window
+from services.ingest.vendors.base import Api, Gone, Options, Vendor, Window
 from services.ingest.vendors.client import bearer
 from services.ingest.vendors.translating import filled, found, instant, requester, rows, table
 from shared.errors import PoisonError
 from shared.events.catalog import SurveyResponded
 
 _PAGE = 100
-_NUMBER = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9]{1,2}(?![0-9]|[.,][0-9])", re.ASCII)
-_LEADING_NUMBER = re.compile(rf"\s*({_NUMBER.pattern})\b", re.ASCII)
-_LONGEST_LABEL = 200
+
+Choices = Mapping[str, dict[str, Any]]
 
 
 def needs(event: SurveyResponded) -> bool:
@@ -28,7 +26,7 @@ async def enrich(api: Api, thin: SurveyResponded, options: Options) -> SurveyRes
     if not survey_id:
         raise PoisonError("the event does not name its survey")
     body = await api.get(f"/v3/surveys/{survey_id}/responses/{thin.record_id}/details", {"simple": "true"})
-    return _read(thin, table(body, "response"), options)
+    return await _scored(api, thin, table(body, "response"), str(survey_id), options)
 
 
 async def list_since(api: Api, window: Window, options: Options, now: datetime) -> AsyncIterator[SurveyResponded]:
@@ -44,7 +42,7 @@ async def list_since(api: Api, window: Window, options: Options, now: datetime) 
             "per_page": _PAGE,
         }
         async for response in _pages(api, f"/v3/surveys/{survey_id}/responses/bulk", params):
-            event = _read(_blank(response, survey_id, now), response, options)
+            event = await _scored(api, _blank(response, survey_id, now), response, survey_id, options)
             if event.metric != "none":
                 yield found(event)
 
@@ -83,11 +81,45 @@ def _blank(response: dict[str, Any], survey_id: str, now: datetime) -> SurveyRes
     )
 
 
-def _read(event: SurveyResponded, response: dict[str, Any], options: Options) -> SurveyResponded:
-    answered = scored(event, _answers(response), options)
+async def _scored(
+    api: Api, event: SurveyResponded, response: dict[str, Any], survey_id: str, options: Options
+) -> SurveyResponded:
+    """Responses name choices by id; what a declared one weighs may stand only in the survey."""
+    read = _read(event, response, options, {})
+    chosen = _chosen(response, options)
+    if read.metric != "none" or not chosen:
+        return read
+    return _read(event, response, options, await _choices(api, survey_id, chosen))
+
+
+def _chosen(response: dict[str, Any], options: Options) -> set[str]:
+    """The choices by which questions were answered that are declared to be scores."""
+    scales, _ = options.get("questions", ({}, ()))
+    given = ((str(question.get("id")), answer.get("choice_id")) for question, answer in _given(response))
+    return {str(choice) for question, choice in given if question in scales and choice}
+
+
+async def _choices(api: Api, survey_id: str, chosen: set[str]) -> Choices:
+    """By id; asked again only when the survey was given others. https://api.surveymonkey.com/v3/docs:
+    surveys/{id}/details"""
+    if not chosen <= api.kept.get(survey_id, {}).keys():
+        try:
+            survey = table(await api.get(f"/v3/surveys/{survey_id}/details"), "survey")
+        except Gone:
+            return {}
+        listed: list[dict[str, Any]] = []
+        for question in _questions(survey):
+            listed += rows(table(question.get("answers") or {}, "answers").get("choices") or [], "choices")
+        api.kept[survey_id] = {str(choice.get("id")): choice for choice in listed}
+    found: Choices = api.kept[survey_id]
+    return found
+
+
+def _read(event: SurveyResponded, response: dict[str, Any], options: Options, choices: Choices) -> SurveyResponded:
+    answered = scored(event, _answers(response, choices), options)
     survey_id = response.get("survey_id")
     contact = (response.get("metadata") or {}).get("contact") or {}
-    parts = [_contact(contact, "first_name"), _contact(contact, "last_name")]
+    parts = [_contact(contact, name) or _contact(response, name) for name in ("first_name", "last_name")]
     variables = response.get("custom_variables")
     told: dict[str, Any] = variables if isinstance(variables, dict) else {}
     hint = {name: told.get(name) for name in ("account_id", "external_id", "organization_id", "domain")}
@@ -107,29 +139,38 @@ def _contact(contact: Any, name: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _answers(response: dict[str, Any]) -> Iterator[Answered]:
-    for page in rows(response.get("pages") or [], "pages"):
-        for question in rows(page.get("questions") or [], "questions"):
-            subtype = str(question.get("subtype") or question.get("family") or "")
-            metric = "nps" if "nps" in subtype or "promoter" in subtype else None
-            for answer in rows(question.get("answers") or [], "answers"):
-                # A rating's own comment box comes as `other_id` with a text.
-                free = isinstance(answer.get("text"), str)
-                value = answer["text"] if free else _weight(answer)
-                yield Answered(str(question.get("id")), value, metric, free, _label(answer))
+def _answers(response: dict[str, Any], choices: Choices) -> Iterator[Answered]:
+    for question, answer in _given(response):
+        subtype = str(question.get("subtype") or question.get("family") or "")
+        metric = "nps" if "nps" in subtype or "promoter" in subtype else None
+        choice = choices.get(str(answer.get("choice_id")), {})
+        # A rating's own comment box comes as `other_id` with a text.
+        free = isinstance(answer.get("text"), str)
+        value = answer["text"] if free else _weight(answer, choice)
+        yield Answered(str(question.get("id")), value, metric, free, _label(answer, choice))
 
 
-def _weight(answer: dict[str, Any]) -> Any:
+def _given(response: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each question with each of its answers."""
+    for question in _questions(response):
+        for answer in rows(question.get("answers") or [], "answers"):
+            yield question, answer
+
+
+def _questions(pages_of: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for page in rows(pages_of.get("pages") or [], "pages"):
+        yield from rows(page.get("questions") or [], "questions")
+
+
+def _weight(answer: dict[str, Any], choice: dict[str, Any]) -> Any:
     metadata = answer.get("choice_metadata")
-    weight = metadata.get("weight") if isinstance(metadata, dict) else None
+    weight = metadata.get("weight") if isinstance(metadata, dict) else choice.get("weight")
     return None if weight == "" else weight
 
 
-def _label(answer: dict[str, Any]) -> str | None:
-    """The number a choice's label begins with, or has in it: `4`, `4 stars of 5`, `Not at all likely - 0`."""
-    text = str(answer.get("simple_text") or "")[:_LONGEST_LABEL]
-    leading, found = _LEADING_NUMBER.match(text), _NUMBER.findall(text)
-    return leading[1] if leading else found[0] if len(found) == 1 else None
+def _label(answer: dict[str, Any], choice: dict[str, Any]) -> str | None:
+    text = answer.get("simple_text") or choice.get("text")
+    return text if isinstance(text, str) else None
 
 
 VENDOR = Vendor(

@@ -1,7 +1,7 @@
 """Accounts, contacts and tickets: written from events, newer only; read to find an account and to show it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
@@ -16,6 +16,7 @@ from shared.db.statements import Upsert
 from shared.events.catalog import AccountUpdated, SurveyResponded, TicketChanged
 
 _ALIVE = accounts.c.deleted.is_(False)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _PUT_ACCOUNT = Upsert(
     accounts,
     lambda insert: insert.on_conflict_do_update(
@@ -123,6 +124,9 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
         values["account_hint"] = {**before["account_hint"], **ticket.account_hint}
         await connection.execute(_CHANGE_TICKET, {**key, **values})
         return before["status"]
+    if ticket.ticket_status is None:
+        # Helpdesks tell a reply and the status it came with in either order: any status is news after a reply alone.
+        values["changed_at"] = _NEVER
     await connection.execute(_ADD_TICKET, {"source": ticket.source, "ticket_id": ticket.ticket_id, **values})
     return None
 

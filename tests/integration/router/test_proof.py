@@ -14,6 +14,7 @@ from services.router.domain.case import Status
 from services.router.domain.decision import NoticeKind
 from services.router.domain.notices import Notice, compose
 from services.router.domain.view import CaseView
+from services.router.store import directory
 from tests.support.domain import ANA, touch
 from tests.support.router import NOON, RouterBench
 
@@ -111,3 +112,16 @@ async def test_the_close_out_asks_about_the_promise_and_counts_the_answer(router
     assert await proof_of(router, case_id) == "confirmed"
     measured = await figures(router)
     assert (measured["promise_kept_pct"], measured["touch_confirmed_pct"]) == (100, 100)
+
+
+async def test_a_reply_told_before_the_status_it_came_with_hides_no_status(router: RouterBench) -> None:
+    now = router.clock.now()
+    later = now + timedelta(seconds=1)
+    await router.ticket(
+        "none", ticket_status=None, occurred_at=later, replied_at=later, ticket_id="T-9", record_id="T-9"
+    )
+    await router.ticket("solved", occurred_at=now, ticket_id="T-9", record_id="T-9")
+    async with router.database.read() as connection:
+        row = await directory.ticket_of(connection, "zendesk", "T-9")
+    assert row is not None
+    assert (row["status"], row["replied_at"]) == ("solved", later)

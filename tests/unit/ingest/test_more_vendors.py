@@ -61,6 +61,14 @@ class TestChatwoot:
     def test_other_messages_are_ignored_whatever_they_hold(self) -> None:
         assert translate("chatwoot", {"event": "message_updated", "content_type": "text", "conversation": 5}).reason
 
+    def test_without_a_delivery_id_a_conversation_resolved_twice_is_two_events(self) -> None:
+        _, body = given("chatwoot", "status_of")
+        first, again = one(translate("chatwoot", body)), one(translate("chatwoot", body))
+        second = one(translate("chatwoot", body | {"timestamp": 1772449999}))
+        assert first.unique_id == again.unique_id
+        assert second.unique_id != first.unique_id
+        assert second.occurred_at > first.occurred_at
+
     def test_a_reopened_conversation_is_open(self) -> None:
         _, body = given("chatwoot", "conversation_status")
         assert one(translate("chatwoot", body | {"status": "open"})).ticket_status == "open"
@@ -152,9 +160,28 @@ class TestForms:
         with pytest.raises(Unprocessable, match="scale 1 to 5"):
             translate("formbricks", body, found.options)
 
+    def test_choices_are_mapped_by_their_words(self) -> None:
+        words = {"Very good": 5, "Okay": 3, "Poor": 1, "Can't say": "none"}
+        _, body = given("typeform", "choice_and_scale")
+        options = {"scores": {"csat_stars": {"metric": "csat", "words": words}}}
+        for label, score in (("poor ", 1), ("Okay", 3), ("Can't say", None)):
+            body["form_response"]["answers"][0]["choice"]["label"] = label
+            events = translate("typeform", body, options).events
+            assert [event.normalised_score for event in events] == ([] if score is None else [score])
+        body["form_response"]["answers"][0]["choice"]["label"] = "Superb"
+        with pytest.raises(Unprocessable, match="outside its scale"):
+            translate("typeform", body, options)
+        found, body = given("formbricks", "response_finished")
+        body["data"]["data"]["q_csat"] = "Poor"
+        mapped = {**found.options, "questions": {"q_csat": {"metric": "csat", "words": words}}}
+        assert one(translate("formbricks", body, mapped)).normalised_score == 1
+
     @pytest.mark.parametrize(
         ("source", "options"),
         [
+            ("typeform", {"scores": {"q": {"metric": "csat", "words": {"Good": 9}}}}),
+            ("typeform", {"scores": {"q": {"metric": "csat", "words": {"Good": 5}, "min": 1}}}),
+            ("typeform", {"scores": {"q": {"metric": "csat", "words": []}}}),
             ("typeform", {"scores": {"q": {"metric": "joy"}}}),
             ("typeform", {"scores": {"q": {"metric": "csat", "min": 1}}}),
             ("typeform", {"scores": ["q"]}),
@@ -213,6 +240,13 @@ class TestHubspot:
         }
         statuses = [event.ticket_status for event in translate("hubspot", [reopened, deleted]).events]
         assert statuses == ["open", "deleted"]
+
+    @pytest.mark.parametrize("at", ["2026-03-02T10:59:30.883Z", "1772449170883", None])
+    def test_a_submissions_time_is_read_as_its_workflow_writes_it(self, at: str | None) -> None:
+        _, body = given("hubspot", "feedback")
+        body["properties"]["hs_submission_timestamp"] = at
+        later = {"hour": 10, "minute": 59, "second": 30 if at else 31, "microsecond": 883_000 if at else 0}
+        assert one(translate("hubspot", body)).occurred_at == datetime(2026, 3, 2, tzinfo=UTC).replace(**later)
 
     def test_a_new_submission_is_thin(self) -> None:
         _, body = given("hubspot", "ticket_property")
@@ -341,6 +375,14 @@ class TestSalesforce:
         start, end = body.index(b"<Notification>"), body.index(b"</Notification>") + len(b"</Notification>")
         twice = body[:end] + body[start:end].replace(b"04l8d00002nrC5BAAU", b"04l8d00002nrC5BAAV") + body[end:]
         assert len(translate("salesforce", twice).events) == 2
+
+    def test_only_cases_are_tickets_and_a_closed_one_may_say_so_by_number(self) -> None:
+        body = sample("salesforce", "outbound").body
+        other = body.replace(b'"sf:Case"', b'"sf:My_Case"')
+        assert other != body
+        assert translate("salesforce", other).outcome is Outcome.IGNORE
+        numbered = body.replace(b">true<", b">1<").replace(b">Closed<", b">Erledigt<")
+        assert one(translate("salesforce", numbered)).ticket_status == "closed"
 
     def test_another_organisation_is_refused(self) -> None:
         with pytest.raises(Unprocessable, match="another organisation"):
