@@ -119,7 +119,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"ran against {description}")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
     """What was imported lives as long as we do: collecting garbage need not look at it again after every test."""
     gc.collect()

@@ -10,7 +10,7 @@ import httpx
 import psutil
 
 from shared.faults import VARIABLE
-from tests.support.processes import CHECKOUT, ServerProcess, free_port, tail
+from tests.support.processes import CHECKOUT, ServerProcess, accepts_tcp, free_port, tail
 from tests.support.waiting import eventually
 
 START_SECONDS = 60
@@ -77,6 +77,8 @@ class Program:
         return self._process.log.read_text(errors="replace") if self._process.log.exists() else ""
 
     def _answers(self, path: str) -> bool:
+        if not accepts_tcp(self.port):  # cheaper to ask again and again while it starts
+            return False
         try:
             return httpx.get(self.url + path, timeout=5, trust_env=False).status_code == 200
         except httpx.TransportError:
