@@ -1,5 +1,7 @@
 """Embedded mode: ingest, scoring and router in one process on one event loop, with a Slack sandbox beside them."""
 
+from pathlib import Path
+
 from pydantic import SecretStr
 from starlette.routing import Mount
 
@@ -10,12 +12,14 @@ from services.ingest import app as ingest
 from services.router import app as router
 from services.scoring import app as scoring
 from services.slack_sandbox.app import SandboxConfig, SandboxUser, create_app
+from services.slack_sandbox.memory import Memory
 from shared import ids
 from shared.clock import Clock
-from shared.runtime import Service
+from shared.runtime import Loop, Service
 from shared.settings import Settings
 
 SANDBOX_PATH = "/sandbox"
+SANDBOX_MEMORY = Path("var/slack-sandbox.json")
 
 
 def compose(configuration: Configuration, sandbox: Service | None = None, clock: Clock | None = None) -> Composition:
@@ -26,11 +30,13 @@ def compose(configuration: Configuration, sandbox: Service | None = None, clock:
 
 
 def sandbox_config(base: str, people: list[SandboxUser] | None = None) -> SandboxConfig:
-    """A sandbox that calls the doors under `base`, with tokens nobody outside this process knows."""
+    """A sandbox that calls the doors under `base`, with tokens nobody outside this process knows. Whoever an account
+    names has an account there: a trial must not end with the fallback owner."""
     config = SandboxConfig(
         bot_token=f"xoxb-{ids.new_secret()}",
         app_token=f"xapp-{ids.new_secret()}",
         signing_secret=ids.new_secret(),
+        hires_whom_we_seek=True,
         interactivity_url=f"{base}/slack/interactions",
         commands_url=f"{base}/slack/commands",
         events_url=f"{base}/slack/events",
@@ -42,10 +48,16 @@ def sandbox_config(base: str, people: list[SandboxUser] | None = None) -> Sandbo
     return config
 
 
-def sandbox_service(config: SandboxConfig) -> Service:
-    """The sandbox as a part of the composition, under /sandbox."""
+def sandbox_service(config: SandboxConfig, memory: Path | None = None) -> Service:
+    """The sandbox as a part of the composition, under /sandbox; with `memory` it goes on where the last run ended."""
     app = create_app(config)
-    return Service("slack_sandbox", routes=[Mount(SANDBOX_PATH, app=app)], close=app.state.workspace.close)
+    workspace = app.state.workspace
+    loops = []
+    if memory is not None:
+        kept = Memory(workspace, memory)
+        kept.recall()
+        loops.append(Loop("sandbox_memory", kept.keep))
+    return Service("slack_sandbox", routes=[Mount(SANDBOX_PATH, app=app)], loops=loops, close=workspace.close)
 
 
 def with_sandbox(settings: Settings, config: SandboxConfig) -> Settings:

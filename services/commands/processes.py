@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from migrations import schema
-from services.all_in_one import compose, sandbox_config, sandbox_service, with_sandbox
+from services.all_in_one import SANDBOX_MEMORY, compose, sandbox_config, sandbox_service, with_sandbox
 from services.commands.samples import Samples
 from services.commands.terminal import warn
 from services.commands.welcome import Welcome
@@ -71,7 +71,7 @@ async def _up(
         slack = None
         if _wants_sandbox(settings, host) if sandbox is None else sandbox:
             config = sandbox_config(base, example.people() if example else [])
-            settings, slack = with_sandbox(settings, config), sandbox_service(config)
+            settings, slack = with_sandbox(settings, config), sandbox_service(config, SANDBOX_MEMORY)
         configuration = Configuration(settings, configuration.policy)
         _warn(settings, host)
         composition = compose(configuration, slack)

@@ -50,7 +50,7 @@ class Welcome:
         if runtime.database is not None:
             places.append(("Console", f"{sign_in_url(runtime, self.base)}  (works once)"))
         if self.sandboxed:
-            places.append(("Slack", f"{self.base}/sandbox/  (a sandbox: nobody is told; it forgets when we end)"))
+            places.append(("Slack", f"{self.base}/sandbox/  (a sandbox: nobody outside it is told)"))
         elif runtime.database is not None and runtime.settings.slack.bot_token is None:
             places.append(("Slack", "no token: alerts wait until CLOSELOOP_SLACK__BOT_TOKEN is set"))
         places.append(("Webhooks", f"{self.base}/v1/webhooks/<source>"))

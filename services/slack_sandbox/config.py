@@ -79,6 +79,7 @@ class SandboxConfig:
 
     `clock` answers Unix seconds and drives ts, trigger expiry, response_url expiry and rate limits;
     `callback_timeout` (seconds) and `event_retry_delays` (seconds) are real time.
+    With `hires_whom_we_seek` everybody the app looks up by e-mail has an account, unless deactivated.
     `public_url` is the sandbox's own base address; without it, it is learnt from the first request.
     """
 
@@ -92,6 +93,7 @@ class SandboxConfig:
     rate_limits: bool = True
     message_burst: int = 3
     users: Sequence[SandboxUser] = SAMPLE_USERS
+    hires_whom_we_seek: bool = False
     channels: Sequence[SandboxChannel] = SAMPLE_CHANNELS
     commands: Sequence[str] = ("/loops",)
     scopes: Sequence[str] = BOT_SCOPES

@@ -1,6 +1,7 @@
 """The people and conversations of the workspace, and who may be found, seen or written to."""
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from services.slack_sandbox.config import SandboxChannel, SandboxConfig, SandboxUser
 from services.slack_sandbox.errors import SlackError
 
+_NUMBERED = re.compile(r"[A-Z]1[0-9]{7}")
 Record = TypeVar("Record", SandboxUser, SandboxChannel)
 
 
@@ -38,6 +40,18 @@ class Directory:
         for channel in config.channels:
             self.add_channel(SandboxChannel(**{**vars(channel), "members": list(channel.members)}))
 
+    def restore(self, users: Iterable[SandboxUser], channels: Iterable[SandboxChannel]) -> None:
+        """People and conversations of an earlier run; whom the configuration names too keeps the id they had."""
+        kept = list(users)
+        emails = {user.email for user in kept}
+        new = [user for user in self.people() if user.email not in emails]
+        self.users = {self.bot.id: self.bot, **{user.id: user for user in kept}}
+        self.channels |= {channel.id: channel for channel in channels}
+        taken = [int(id_[2:]) for id_ in (*self.users, *self.channels) if _NUMBERED.fullmatch(id_)]
+        self._numbers = itertools.count(max(taken, default=0) + 1)
+        for user in new:
+            self.add_user(SandboxUser(**{**vars(user), "id": "" if user.id in self.users else user.id}))
+
     # people
 
     def add_user(self, user: SandboxUser) -> SandboxUser:
@@ -57,8 +71,12 @@ class Directory:
 
     def user_by_email(self, email: str) -> SandboxUser:
         """As users.lookupByEmail: unknown and deactivated people are both `users_not_found`."""
-        for user in self.users.values():
-            if user.email and user.email.casefold() == email.strip().casefold() and not user.deleted:
+        wanted = email.strip().casefold()
+        known = [user for user in self.users.values() if user.email and user.email.casefold() == wanted]
+        if not known and self.config.hires_whom_we_seek and "@" in wanted:
+            known = [self.add_user(SandboxUser(email=wanted))]
+        for user in known:
+            if not user.deleted:
                 return user
         raise SlackError("users_not_found")
 

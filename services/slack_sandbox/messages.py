@@ -74,6 +74,10 @@ def _with_action_id(element: dict[str, Any], new_id: Callable[[], str]) -> dict[
     return element if element["type"] == "image" else {**element, "action_id": element.get("action_id") or new_id()}
 
 
+def _micros(ts: str) -> int:
+    return int(ts.replace(".", ""))
+
+
 class MessageLog:
     """Every message by channel and ts; ts are unique and rise within the workspace."""
 
@@ -83,6 +87,22 @@ class MessageLog:
         self._threads: dict[tuple[str, str], list[Message]] = {}
         self._last_micros = 0
         self._last_id = 0
+
+    @property
+    def newest(self) -> int:
+        """Rises with every message and every change of one."""
+        return self._last_micros
+
+    def restore(self, messages: list[Message]) -> None:
+        """Messages of an earlier run, oldest first."""
+        for message in messages:
+            self._keep(message)
+            self._last_micros = max(self._last_micros, *map(_micros, (message.ts, message.edited_ts or message.ts)))
+
+    def _keep(self, message: Message) -> None:
+        self._by_channel.setdefault(message.channel, {})[message.ts] = message
+        if message.thread_ts:
+            self._threads.setdefault((message.channel, message.thread_ts), []).append(message)
 
     def next_ts(self) -> str:
         self._last_micros = max(int(self.config.clock() * 1e6), self._last_micros + 1)
@@ -99,9 +119,7 @@ class MessageLog:
         metadata = options.pop("metadata", None) or {}
         message = Message(channel, self.next_ts(), user, text[:TEXT_LIMIT], blocks, metadata, now, **options)
         message.record(now, method)
-        self._by_channel.setdefault(channel, {})[message.ts] = message
-        if message.thread_ts:
-            self._threads.setdefault((channel, message.thread_ts), []).append(message)
+        self._keep(message)
         return message
 
     def change(self, message: Message, method: str, text: str, blocks: list[dict[str, Any]]) -> None:

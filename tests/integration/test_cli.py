@@ -302,11 +302,29 @@ def test_the_doctor_is_content_with_a_sandbox_that_is_set_up(home: Path) -> None
         sent = closeloop(home, "test-alert", "--to", "ana@example.com", settings=settings)
         assert sent.returncode == 0, sent.stderr
         assert any("Test alert" in message["text"] for message in slack_messages(elsewhere))
+        gone = {"email": "nobody@example.com", "deleted": True}
+        httpx.post(f"{elsewhere.base}/sandbox/_sandbox/users", json=gone, trust_env=False).raise_for_status()
         missing = closeloop(home, "test-alert", "--to", "nobody@example.com", settings=settings)
         assert missing.returncode == 1
         assert "has no active Slack account" in missing.stderr
         tokenless = closeloop(home, "test-alert", "--to", "ana@example.com", settings=SOURCES)
         assert (tokenless.returncode, "CLOSELOOP_SLACK__BOT_TOKEN is not set" in tokenless.stderr) == (1, True)
+
+
+def test_a_trial_goes_on_after_a_restart_with_the_same_people_and_cards(up: CloseloopProcess, home: Path) -> None:
+    """Whom an account names is in the sandbox, and still there later: the case stays with them, in one thread."""
+    (home / "accounts.csv").write_text("id,name,domains,csm\nacme,Acme,acme.example,new.csm@us.example\n")
+    closeloop(home, "accounts", "import", "accounts.csv", settings=SOURCES)
+    with up.client() as client:
+        eventually(lambda: client.get("/v1/accounts/acme").is_success, what="the router knows the account")
+    rate(up, "dora@acme.example")
+    eventually(lambda: len(slack_messages(up)) == 2, what="cards for the CSM and the lead")
+    assert up.stop() == 0
+    up.start()
+    rate(up, "erik@acme.example", number=2)
+    eventually(lambda: len([m for m in slack_messages(up) if m["thread_ts"]]) == 2, what="a reply below each card")
+    (case,) = cases(up)
+    assert (case["owner"], len(case["responses"])) == ("new.csm@us.example", 2)
 
 
 def test_the_audit_finds_a_journal_that_was_changed(home: Path) -> None:

@@ -160,7 +160,7 @@ async def test_a_touch_from_the_page_is_journaled_under_the_persons_name(
     case = (await router.low(comment="It fails")).case
     shown = await page(ana, f"/cases/{case.id}")
     assert "It fails" in shown
-    assert "Journal verified: 1 entries" in shown
+    assert "Journal verified: 1 entry" in shown
     answer = await sends(ana, f"/cases/{case.id}/touch", version=1, **TOUCH)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case.id}")
     after = await page(ana, f"/cases/{case.id}")
