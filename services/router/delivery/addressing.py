@@ -86,10 +86,11 @@ class AddressBook:
 
     def look_up(self, emails: Iterable[str]) -> None:
         now = self.clock.now()
-        if self.rates.wait(Call.LOOKUP, now) > 0:
-            return
-        for email in self.unknown(emails):
+        for email in sorted(self.unknown(emails)):
             if email not in self._tasks and self._not_before.get(email, now) <= now:
+                if self.rates.wait(Call.LOOKUP, now) > 0:
+                    return
+                self.rates.take(Call.LOOKUP)
                 self._tasks[email] = asyncio.create_task(self._ask(email), name=f"look up {len(self._tasks)}")
 
     def forget(self, email: str) -> None:

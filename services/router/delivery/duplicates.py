@@ -164,7 +164,8 @@ class DuplicateSweep:
             tries += 1
             if not await self._again(page, tries, stop):
                 log.warning("place_not_swept", channel=place.channel, why=repr(page))
-                return None
+                # A channel that is closed to us will not be read tomorrow either.
+                return () if isinstance(page, Parked) and not page.everywhere else None
 
     async def _copies(self, standing: Iterable[Standing]) -> list[tuple[Standing, Standing]]:
         """What is to go, each with the copy that stays: the earliest, but rather one that people answered to."""

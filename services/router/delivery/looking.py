@@ -49,14 +49,15 @@ class Looker:
     def start(self) -> None:
         """Begin the looks that are due."""
         now = self.desk.clock.now()
-        if self.desk.rates.wait(Call.LOOK, now) > 0:
-            return
         for row in list(self._doubtful.values()):
             if row.id in self.desk.in_hand or (row.not_before is not None and row.not_before > now):
                 continue
             if row.looks >= len(LOOKS):
                 self.desk.add(Looked(row, None, now))
                 continue
+            if self.desk.rates.wait(Call.LOOK, now) > 0:
+                continue
+            self.desk.rates.take(Call.LOOK)
             self.desk.in_hand.add(row.id)
             self.desk.spawn(self._look(row))
 

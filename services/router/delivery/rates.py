@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 _ROUNDING = 1e-6
+# 50 a minute: conversations.history and .replies, users.lookupByEmail, conversations.open.
+_TIER_3 = (40, 0.8)
 
 
 class Call(StrEnum):
@@ -50,6 +52,7 @@ class Rates:
         self._workspace = Bucket(40, 4.0)
         self._places: dict[str, Bucket] = {}
         self._updates = Bucket(20, 0.75)
+        self._tiers = {Call.LOOK: Bucket(*_TIER_3), Call.LOOKUP: Bucket(*_TIER_3)}
         self._paused: dict[Call, datetime] = {}
 
     def post_wait(self, place: str, now: datetime) -> float:
@@ -73,8 +76,14 @@ class Rates:
             self._updates.take()
 
     def wait(self, call: Call, now: datetime) -> float:
-        """Seconds of a pause Slack asked for."""
-        return self._pause(call, now)
+        """Seconds until such a call may be made: of a pause Slack asked for, and by the tier of its method."""
+        bucket = self._tiers.get(call) if self._limits else None
+        return max(self._pause(call, now), bucket.wait(now) if bucket is not None else 0.0)
+
+    def take(self, call: Call) -> None:
+        """One such call is made."""
+        if self._limits and call in self._tiers:
+            self._tiers[call].take()
 
     def pause(self, call: Call, now: datetime, seconds: float) -> datetime:
         """Slack said not before then; returns when."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from services.router import tables
 from services.router.delivery.duplicates import REMOVED, DuplicateSweep, Progress
-from tests.support.slack_bench import ANA, LEA, MAX, SlackBench, slack_bench
+from tests.support.slack_bench import ANA, LEA, MAX, POLICY, SlackBench, slack_bench
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -209,6 +210,18 @@ async def test_a_place_that_cannot_be_read_tonight_is_read_tomorrow(bench: Slack
     done = await sweep(bench)
     assert done is not None
     assert (done.removed, done.unread) == (1, 0)
+
+
+async def test_a_channel_that_is_closed_to_us_holds_up_no_later_sweep(tmp_path: Path) -> None:
+    policy = f'{POLICY}delivery = "channel:C0TEAM"\n'
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/channel.db", policy) as bench:
+        await bench.account()
+        await alerted(bench)
+        await tonight(bench)
+        bench.sandbox.inject("ok_false", method="conversations.history", error="not_in_channel")
+        done = await sweep(bench)
+        assert done is not None
+        assert (done.unread, done.done) == (0, True)
 
 
 async def test_a_message_that_is_still_looked_for_is_not_touched(bench: SlackBench) -> None:

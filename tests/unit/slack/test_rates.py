@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,27 @@ def test_the_wait_is_as_long_as_it_takes() -> None:
     assert 0 < wait < 1.1
     assert rates.post_wait("D1", NOON + timedelta(seconds=wait)) <= 0
     assert rates.post_wait("D2", NOON) == 0
+
+
+@pytest.mark.parametrize("call", [Call.LOOK, Call.LOOKUP])
+def test_methods_of_the_third_tier_stay_under_fifty_a_minute(call: Call) -> None:
+    rates, now, made = Rates(), NOON, []
+    for _ in range(6_000):
+        if rates.wait(call, now) <= 0:
+            rates.take(call)
+            made.append((now - NOON).total_seconds())
+        now += timedelta(milliseconds=50)
+    for first in made:
+        within = [at for at in made if first <= at < first + 60]
+        assert len(within) <= (50 if first >= 60 else 40 + 48)
+    assert len(made) >= 40 + 0.79 * 300
+
+
+def test_without_limits_only_pauses_count() -> None:
+    rates = Rates(limits=False)
+    for _ in range(500):
+        rates.take(Call.LOOK)
+    assert rates.wait(Call.LOOK, NOON) == 0
 
 
 def test_a_pause_holds_one_kind_of_call_everywhere() -> None:
