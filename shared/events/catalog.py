@@ -58,9 +58,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 class SurveyResponded(Told, frozen=True, kw_only=True):
     """One answer. `normalised_score` is CSAT 1-5, NPS 0-10 or CES 1-7 (higher is better); `metric` "none" is a thin
-    event whose score must still be fetched. `record_key` is what both webhook and API know a response by, where their
-    `record_id` differs. `detected_by` is "webhook", or "reconciler" where the vendor's API was asked and no webhook had
-    come."""
+    event whose score must still be fetched. `record_key` is what a response is known by where its `record_id` may
+    differ: of webhook and API, or of an earlier delivery. `detected_by` is "webhook", or "reconciler" where the
+    vendor's API was asked and no webhook had come."""
 
     TYPE: ClassVar[str] = "closeloop.survey.responded"
 

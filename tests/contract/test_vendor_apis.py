@@ -22,6 +22,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GIVEN = NOW - timedelta(hours=1)
 ISO = "2026-03-02T11:00:00Z"
 WINDOW = Window(NOW - timedelta(hours=24), NOW)
+SATISFACTION = {"sub_type": "customer_satisfaction", "type": "rating_scale_numeric"}
 WORDS = {"Very good": 5, "Poor": 1}
 QUESTIONS = {"q1": {"metric": "csat", "min": 1, "max": 5}, "q2": {"role": "comment"}}
 Open = Callable[..., Awaitable[tuple[VendorDouble, Client, OpenVendor]]]
@@ -304,14 +305,22 @@ async def test_zendesk_prefers_its_new_survey_over_the_rating_it_repeats_it_as(o
             "survey_id": "S1",
             "subject_zrns": ["zen:ticket:1"],
             "answers": [
-                {"type": "rating_scale", "rating": 2, "updated_at": ISO},
+                {"type": "rating_scale", "rating": 5, "updated_at": ISO, "question": {"sub_type": "other"}},
+                {"type": "rating_scale", "rating": 2, "updated_at": ISO, "question": SATISFACTION},
                 {"type": "open_ended", "value": "Slow but kind"},
             ],
         },
         {"id": "01K", "subject_zrns": ["zen:ticket:9"], "answers": [{"type": "skipped"}]},
+        {
+            "id": "01L",
+            "survey": {"id": "S1"},
+            "subject_zrns": ["zrn:conversation:4295", "zrn:ticket:3"],
+            "answers": [{"type": "rating_scale", "rating": 1, "rating_category": "bad", "updated_at": ISO}],
+        },
     ]
     found = await listing(client, vendor)
-    assert [(event.record_id, event.normalised_score) for event in found] == [("csat:1", 2), ("csat:2", 1)]
+    scores = [(event.record_id, event.normalised_score) for event in found]
+    assert scores == [("csat:1", 2), ("csat:3", 1), ("csat:2", 1)]
     assert found[0].comment == "Slow but kind"
 
 

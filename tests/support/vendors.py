@@ -88,7 +88,10 @@ async def _zendesk(double: VendorDouble, request: Request) -> Any:
         following = f"{double.url}{path}?page[after]={number + 1}" if more else None
         return {"satisfaction_ratings": found, "meta": {"has_more": more}, "links": {"next": following}}
     if path == "/api/v2/guide/survey_responses":
-        return {"survey_responses": double.objects.get("surveys", []), "meta": {"has_more": False}, "links": {}}
+        surveys, number = double.objects.get("surveys", []), int(request.query_params.get("page[after]", "1"))
+        found = surveys[(number - 1) * double.page_size : number * double.page_size]
+        more = number * double.page_size < len(surveys)
+        return {"survey_responses": found, "meta": {"has_more": more, "after_cursor": str(number + 1)}}
     if path == "/api/v2/tickets/show_many.json":
         ids = request.query_params["ids"].split(",")
         tickets = [double.objects[key] for one in ids if (key := f"/api/v2/tickets/{one}.json") in double.objects]

@@ -60,7 +60,7 @@ def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: dat
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
     """Shapes: formbricks/formbricks docs, integrations/webhooks. The first score is the response, each further one a
-    response of its own."""
+    response of its own; while a response is filled in, a later delivery may have a score before the first one."""
     envelope = shape(parse_json(request.body), _Envelope)
     if not envelope.event:
         raise Unprocessable("event is missing.")
@@ -74,8 +74,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     for question, scale in scales.items():
         score = rating.rate(scale, (response.data or {}).get(question), f"the answer to {question[:40]}")
         if score is not None:
-            record_id = response_id if not events else identifier(f"{response_id}:{question}", "data.id")
-            events.append(SurveyResponded(record_id=record_id, **rating.fields(score), **about))
+            key = identifier(f"{response_id}:{question}", "data.id")
+            record_id = response_id if not events else key
+            events.append(SurveyResponded(record_id=record_id, record_key=key, **rating.fields(score), **about))
     return accept(*events) if events else ignore("No answer is a score; map questions in the option `questions`.")
 
 

@@ -96,7 +96,7 @@ async def _ratings(api: Api, window: Window, options: Options, now: datetime) ->
             for rating in rows(body.get("satisfaction_ratings"), "satisfaction_ratings")
             if (event := _of_rating(rating, options, now)) is not None
         ]
-        path, params = _next(body), {}
+        path, params = _next(body, path, params)
 
 
 def _of_rating(rating: dict[str, Any], options: Options, now: datetime) -> SurveyResponded | None:
@@ -129,13 +129,13 @@ async def _survey_responses(
             for event in answers
             if event is not None and event.occurred_at and window.since <= event.occurred_at <= window.until
         ]
-        path, params = _next(body), {}
+        path, params = _next(body, path, params)
 
 
 def _of_survey(response: dict[str, Any], options: Options, now: datetime) -> SurveyResponded | None:
     """None while no rating was given."""
     answers = [answer for answer in response.get("answers") or [] if isinstance(answer, dict)]
-    rated = next((answer for answer in answers if answer.get("type") == "rating_scale"), None)
+    rated = min((one for one in answers if one.get("type") == "rating_scale"), key=_of_another_question, default=None)
     subjects = [str(zrn) for zrn in response.get("subject_zrns") or []]
     ticket_id = next((zrn.rpartition(":")[2] for zrn in subjects if ":ticket:" in zrn), None)
     if rated is None or ticket_id is None:
@@ -163,6 +163,12 @@ def _of_survey(response: dict[str, Any], options: Options, now: datetime) -> Sur
         survey_id=str(survey_id) if survey_id else None,
         occurred_at=instant(rated.get("updated_at") or rated.get("created_at"), "updated_at"),
     )
+
+
+def _of_another_question(answer: dict[str, Any]) -> bool:
+    """A survey may ask for other ratings beside that of satisfaction."""
+    question = answer.get("question")
+    return not isinstance(question, dict) or question.get("sub_type") != "customer_satisfaction"
 
 
 async def _with_tickets(api: Api, events: list[SurveyResponded]) -> list[SurveyResponded]:
@@ -202,13 +208,18 @@ def _by_id(body: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     return {str(one.get("id")): one for one in rows(body.get(name) or [], name)}
 
 
-def _next(body: dict[str, Any]) -> str | None:
-    """Cursor pagination says whether there is more; offset pagination has a link or null."""
+def _next(body: dict[str, Any], path: str, params: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Where to go on: a link, or the cursor where there is none (survey responses); offset pagination has a link or
+    null."""
     meta = body.get("meta")
-    if isinstance(meta, dict):
-        return (body.get("links") or {}).get("next") if meta.get("has_more") else None
-    link: str | None = body.get("next_page")
-    return link
+    if not isinstance(meta, dict):
+        return body.get("next_page"), {}
+    if not meta.get("has_more"):
+        return None, {}
+    link, cursor = (body.get("links") or {}).get("next"), meta.get("after_cursor")
+    if link or not cursor:
+        return link, {}
+    return path, {**params, "page[after]": cursor}
 
 
 VENDOR = Vendor(

@@ -160,6 +160,15 @@ class TestForms:
         with pytest.raises(Unprocessable, match="scale 1 to 5"):
             translate("formbricks", body, found.options)
 
+    def test_scores_of_one_response_stay_apart_while_it_is_filled_in(self) -> None:
+        found, body = given("formbricks", "updated_with_nps")
+        (nps,) = translate("formbricks", body, found.options).events
+        body["data"]["data"]["q_csat"] = 2
+        csat, again = translate("formbricks", body, found.options).events
+        assert (nps.record_id, csat.record_id) == ("cm9resp00000000000000002", "cm9resp00000000000000002")
+        assert (csat.metric, again.metric) == ("csat", "nps")
+        assert again.key == nps.key != csat.key
+
     def test_choices_are_mapped_by_their_words(self) -> None:
         words = {"Very good": 5, "Okay": 3, "Poor": 1, "Can't say": "none"}
         _, body = given("typeform", "choice_and_scale")
