@@ -353,7 +353,7 @@ async def test_health_names_what_is_broken_and_links_to_it(router: RouterBench, 
     router.clock.advance(timedelta(minutes=6))
     shown = await page(ana, "/health")
     assert f'<a href="/cases/{case.id}">' in shown
-    assert "waits for Slack since" in shown
+    assert "that waits for Slack: " in shown
 
 
 async def test_static_files_are_ours_alone(doors: Doors) -> None:
