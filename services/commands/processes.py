@@ -16,6 +16,7 @@ from services.hosting.composition import Composition
 from services.hosting.startup import Configuration, configure, is_loopback, warnings
 from services.ingest import app as ingest_app
 from services.router import app as router_app
+from services.router.store import leases
 from services.scoring import app as scoring_app
 from shared.runtime import Runtime, Service
 from shared.settings import Settings
@@ -108,8 +109,8 @@ async def _serve_one(
 
 
 def _prepare(runtime: Runtime, *, own: bool) -> Callable[[], Awaitable[None]] | None:
-    """What to do with the database before services use it: `own` SQLite is upgraded; any other belongs to somebody
-    who decides when."""
+    """What to do with the database before services use it: `own` SQLite, whose files this process holds alone, is
+    upgraded and freed of what a killed process held; any other belongs to somebody who decides when."""
     database = runtime.database
     if database is None:
         return None
@@ -117,6 +118,8 @@ def _prepare(runtime: Runtime, *, own: bool) -> Callable[[], Awaitable[None]] | 
     async def prepare() -> None:
         if own and database.is_sqlite:
             await schema.upgrade(database)
+            async with database.transaction() as tx:
+                await leases.free_all(tx, runtime.clock.now())
         else:
             await schema.require_newest(database)
 

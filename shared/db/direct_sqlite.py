@@ -7,10 +7,11 @@ and COMMIT, which waits for the disk, go to a thread.
 """
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,12 +23,19 @@ _TURN_SECONDS = 0.002
 
 async def connect_reader(path: str, **options: Any) -> "DirectConnection":
     """SQLAlchemy's aiosqlite dialect takes it as `async_creator_fn`."""
-    return DirectConnection(sqlite3.connect(path, **{**options, "check_same_thread": False}), in_thread=True)
+    return DirectConnection(_open(path, options), in_thread=True)
 
 
 async def connect_writer(path: str, **options: Any) -> "DirectConnection":
     """SQLAlchemy's aiosqlite dialect takes it as `async_creator_fn`."""
-    return DirectConnection(sqlite3.connect(path, **{**options, "check_same_thread": False}), in_thread=False)
+    return DirectConnection(_open(path, options), in_thread=False)
+
+
+def _open(path: str, options: Mapping[str, Any]) -> sqlite3.Connection:
+    """A new file is its owner's alone: it holds what customers wrote. SQLite's files beside it follow it."""
+    if path and path != ":memory:" and not path.startswith("file:"):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    return sqlite3.connect(path, **{**options, "check_same_thread": False})
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -327,6 +327,16 @@ def test_a_trial_goes_on_after_a_restart_with_the_same_people_and_cards(up: Clos
     assert (case["owner"], len(case["responses"])) == ("new.csm@us.example", 2)
 
 
+def test_what_a_killed_process_held_delays_no_alert(up: CloseloopProcess, home: Path) -> None:
+    up.kill()
+    with closing(sqlite3.connect(home / "var/closeloop.db")) as database:
+        database.execute("INSERT OR REPLACE INTO leases VALUES ('slack', 'the dead', '2099-01-01 00:00:00.000000')")
+        database.commit()
+    up.start()
+    rate(up, "dora@acme.example")
+    eventually(lambda: len(slack_messages(up)) == 2, what="cards for the fallback owner and the lead")
+
+
 def test_the_audit_finds_a_journal_that_was_changed(home: Path) -> None:
     with CloseloopProcess(home, "up", settings=SOURCES) as process:
         rate(process, "dora@acme.example")

@@ -124,8 +124,13 @@ def sentence(view: CaseView, response: ResponseView | None) -> str:
     if case.waiting_clocks:
         parts.append(f"First touch due {spans.utc_minute(case.waiting_clocks[0].due_at)}.")
     if response is not None and response.comment:
-        parts.append(f"“{_clip(response.comment, 200)}”")
+        parts.append(said(response.comment))
     return " ".join(parts)
+
+
+def said(comment: str) -> str:
+    """The customer's words as far as a push notification shows them."""
+    return f"“{_clip(comment, 200)}”"
 
 
 def quote(response: ResponseView | None, case_url: str | None) -> Quote:

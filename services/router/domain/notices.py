@@ -156,11 +156,14 @@ def _call(
 ) -> Message:
     """A short message that names the account and mentions whom it calls."""
     case = view.case
+    words = [f"{plain(intro)} – {case.account_name}, {case.id}."]
+    if quote is not None and quote.comment:
+        words.append(cards.said(quote.comment))
     return Message(
         case_id=case.id,
         rev=case.version,
         headline=(Person(notice.recipient), " · ", *intro),
-        text=f"{plain(intro)} – {case.account_name}, {case.id}.",
+        text=" ".join(words),
         quote=cards.quote(quote, case_url) if quote is not None else None,
         lines=lines,
         context=((f"{case.account_name} · {case.id} · {cards.state_word(case)} · why you: {why(notice, view)}",),),

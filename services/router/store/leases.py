@@ -26,3 +26,8 @@ async def hold(tx: AsyncConnection, name: str, holder: str, now: datetime, span:
 
 async def release(tx: AsyncConnection, name: str, holder: str, now: datetime) -> None:
     await tx.execute(update(leases).where(leases.c.name == name, leases.c.holder == holder).values(until=now))
+
+
+async def free_all(tx: AsyncConnection, now: datetime) -> None:
+    """For a process that knows it is the only one: whoever held them is dead."""
+    await tx.execute(update(leases).where(leases.c.until > now).values(until=now))

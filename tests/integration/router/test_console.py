@@ -354,7 +354,7 @@ async def test_health_names_what_is_broken_and_links_to_it(router: RouterBench, 
     router.clock.advance(timedelta(minutes=6))
     shown = await page(ana, "/health")
     assert f'<a href="/cases/{case.id}">' in shown
-    assert "waits for Slack since" in shown
+    assert "that waits for Slack: " in shown
 
 
 async def test_a_loop_that_runs_at_night_is_not_late_by_day(router: RouterBench, ana: httpx.AsyncClient) -> None:

@@ -215,6 +215,7 @@ async def test_a_reply_waits_for_its_card(bench: SlackBench) -> None:
         card, reply = bench.inbox(email)
         assert reply["thread_ts"] == card["ts"]
         assert "Another low score" in reply["text"]
+        assert reply["text"].endswith("“Worse”"), "a push notification shows no blocks"
 
 
 async def test_nobody_is_reminded_of_what_is_done(bench: SlackBench) -> None:

@@ -27,6 +27,12 @@ async def fill(database: Database, count: int) -> None:
             await tx.execute(text("INSERT INTO t VALUES (:value)"), [{"value": value} for value in range(count)])
 
 
+async def test_the_files_are_their_owners_alone(database: Database, tmp_path: Path) -> None:
+    await fill(database, 3)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert modes == {"closeloop.db": 0, "closeloop.db-wal": 0, "closeloop.db-shm": 0}
+
+
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1000, 1501])
 async def test_every_row_is_read_at_once_or_page_by_page(database: Database, count: int) -> None:
     await fill(database, count)
