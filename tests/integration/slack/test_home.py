@@ -1,16 +1,21 @@
 """The Home tab in front of the sandbox: counts, pages, buttons, and how it follows what happens to the cases."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 
+from services.router import tables
 from services.router.domain import commands
 from services.router.domain.case import Status
 from services.router.slack.homes import THROTTLE
+from services.router.slack.interactions import SlackUser, Turn
 from shared.errors import DatabaseUnavailable
 from tests.support.block_limits import everything_said
 from tests.support.domain import touch
@@ -89,6 +94,27 @@ async def test_pages_are_turned_there_and_back_and_each_shows_its_own_cases(benc
     assert set.union(*found) == everybody
     await press(bench, "home.previous")
     assert "Page 2 of 3" in shown(bench)
+
+
+async def test_a_thousand_cases_are_fifty_pages_and_each_is_there_at_once(bench: SlackBench) -> None:
+    await bench.low(2)
+    table = tables.cases
+    async with bench.database.transaction() as tx:
+        row = dict((await tx.execute(select(table))).mappings().one())
+        names = itertools.product("<!channel> & Söhne", range(56))
+        copies = [
+            {**row, "id": f"L-{n:010d}", "account_key": f"copy{n}", "account_name": letter * 300}
+            for n, (letter, _) in enumerate(names)
+        ]
+        await tx.execute(insert(table), copies[:999])
+    began = time.monotonic()
+    assert "Your open cases: 1000" in await opens(bench)
+    assert "Page 1 of 50" in shown(bench)
+    bench.slack.homes.turned(Turn(SlackUser("U0ANA"), 49, ""))
+    await quiet(bench)
+    assert time.monotonic() - began < 5
+    assert "Page 50 of 50" in shown(bench)
+    assert len((bench.sandbox.home_view(ANA) or {})["blocks"]) <= 100
 
 
 async def test_a_page_that_is_no_more_is_the_last_one(bench: SlackBench) -> None:
