@@ -119,13 +119,19 @@ def sentence(view: CaseView, response: ResponseView | None) -> str:
     """Everything a push notification needs, as plain text."""
     case = view.case
     scored = response is not None and response.normalised_score is not None
-    what = f"Low score: {scores.in_words(response)} from" if response and scored else "Follow-up needed:"
+    what = f"{news(case, response)}: {scores.in_words(response)} from" if response and scored else "Follow-up needed:"
     parts = [f"{what} {case.account_name}.", f"{state_word(case)}, owner {case.owner}."]
     if case.waiting_clocks:
         parts.append(f"First touch due {spans.utc_minute(case.waiting_clocks[0].due_at)}.")
     if response is not None and response.comment:
         parts.append(said(response.comment))
     return " ".join(parts)
+
+
+def news(case: Case, response: ResponseView) -> str:
+    """What the response is: a good score needs a person too, when its ticket was opened again."""
+    causes = {clock.cause for clock in case.clocks if clock.response_id == response.id}
+    return "Ticket reopened" if causes == {"ticket_reopened"} else "Low score"
 
 
 def said(comment: str) -> str:

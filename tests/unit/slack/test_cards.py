@@ -205,6 +205,15 @@ def test_the_push_text_alone_tells_it_all() -> None:
         assert words in text
 
 
+@pytest.mark.parametrize("kind", [NoticeKind.CARD, NoticeKind.JOINED])
+def test_a_good_score_whose_ticket_was_reopened_is_not_called_a_low_one(kind: NoticeKind) -> None:
+    clocks = tuple(replace(clock, cause="ticket_reopened") for clock in view().case.clocks)
+    praised = view(responses=(response(raw_score=5, normalised_score=5),), case_facts={"clocks": clocks})
+    text = drawn(kind, praised, response_id="r1").text
+    assert "Ticket reopened: CSAT 5 of 5" in text
+    assert "ow score" not in text
+
+
 def test_a_thread_message_mentions_only_whom_it_calls() -> None:
     card = drawn(NoticeKind.REMINDER, view(case_facts={"severity": Severity.CRITICAL}))
     assert set(re.findall(r"<@\w+>", everything_said(card.blocks) + card.text)) == {"<@U0ANA>"}
