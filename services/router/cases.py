@@ -1,5 +1,6 @@
 """The only way to change a case: load, decide, write it all in the caller's transaction (G4)."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from services.router.domain.sla import terms_for
 from services.router.domain.view import AccountView
 from services.router.store import cases as rows
 from services.router.store import covers, deadlines, directory, outbox, people, responses
-from services.router.writing import Writer
+from services.router.writing import New, Writer
 from shared import ids
 from shared.errors import CloseloopError
 from shared.policy import Policy
@@ -118,18 +119,32 @@ class Cases:
 
     async def raise_need(self, tx: AsyncConnection, need: Need, now: datetime) -> Case:
         """Open a case, or join the one that is open for the account; either way somebody owns it (G6)."""
-        verdict = await self._assess(tx, need, now)
+        return (await self.raise_needs(tx, [need], now))[0]
+
+    async def raise_needs(self, tx: AsyncConnection, needs: Sequence[Need], now: datetime) -> list[Case]:
+        """The case of each, opened in few statements for all. What may be held back is weighed one by one, because
+        then each alert counts for the next."""
+        if self._policy.noise.holds and len(needs) > 1:
+            return [await self.raise_need(tx, need, now) for need in needs]
+        there = await rows.open_cases_of(tx, sorted({need.account_key for need in needs}))
+        first = {need.account_key: need for need in reversed(needs) if need.account_key not in there}
+        # In the same order everywhere: routers that open cases of the same accounts wait, and do not deadlock.
+        opened = await self._open(tx, [first[key] for key in sorted(first)], now) if first else {}
+        return [
+            opened[need.account_key]
+            if first.get(need.account_key) is need and need.account_key in opened
+            else await self._join(tx, need, now)
+            for need in needs
+        ]
+
+    async def _join(self, tx: AsyncConnection, need: Need, now: datetime) -> Case:
         existing = await rows.open_case_of(tx, need.account_key)
-        if existing is None:
-            opened = await self._open(tx, need, verdict, now)
-            if opened is not None:
-                return opened
-            existing = await rows.open_case_of(tx, need.account_key)
         if existing is None:
             raise rows.Overtaken("the account's case was opened and closed at the same moment")
         again = await self._again(tx, existing, need)
         if again is not None:
             return await self._join_quietly(tx, existing, need, again, now)
+        verdict = (await self._assess(tx, [need], now))[0]
         join = commands.Join(
             actor=need.actor,
             cause=need.cause,
@@ -140,7 +155,7 @@ class Cases:
             words=need.words,
         )
         joined = await self.apply(tx, existing, join, now)
-        await self._link(tx, need, joined.case)
+        await self._link(tx, [(need, joined.case)])
         return joined.case
 
     async def _again(self, tx: AsyncConnection, case_id: str, need: Need) -> noise.Again | None:
@@ -171,7 +186,7 @@ class Cases:
             words=f"{again.words} {need.words}",
         )
         joined = await self.apply(tx, case_id, join, now)
-        await self._link(tx, need, joined.case)
+        await self._link(tx, [(need, joined.case)])
         await responses.revise(tx, join.response_id, {"reasons": [again.words, need.words]})
         return joined.case
 
@@ -264,11 +279,23 @@ class Cases:
             return None if choice.email == lost else change
         return None
 
-    async def _open(self, tx: AsyncConnection, need: Need, verdict: Verdict, now: datetime) -> Case | None:
+    async def _open(self, tx: AsyncConnection, needs: Sequence[Need], now: datetime) -> dict[str, Case]:
+        """By account key, a case for each; without those whose account got one at the same moment."""
         reach = await self.reach(tx, now)
+        verdicts = await self._assess(tx, needs, now)
+        fresh = []
+        for need, verdict in zip(needs, verdicts, strict=True):
+            before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id and need.had_case else 0
+            opening = self._opening(need, verdict, reach, before_it)
+            decision = open_case(opening, self._context(need.account, verdict.severity.value, now))
+            fresh.append(New(decision, need.account_key, need.account))
+        opened = await self._writer.write_new(tx, fresh, reach, now)
+        await self._link(tx, [(need, opened[need.account_key]) for need in needs if need.account_key in opened])
+        return opened
+
+    def _opening(self, need: Need, verdict: Verdict, reach: owners.Reach, before_it: int) -> Opening:
         choice = owners.owner(need.account, need.why_no_account, self._policy.routing, *reach)
-        before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id and need.had_case else 0
-        opening = Opening(
+        return Opening(
             case_id=ids.case_id(need.response_id or ids.new_id(), need.cause, str(before_it)),
             account_id=need.account.id if need.account else None,
             account_name=need.account.name if need.account else "Unknown account",
@@ -285,11 +312,6 @@ class Cases:
             words=need.words,
             actor=need.actor,
         )
-        decision = open_case(opening, self._context(need.account, verdict.severity.value, now))
-        case = await self._writer.write_new(tx, decision, need.account_key, need.account, reach, now)
-        if case is not None:
-            await self._link(tx, need, case)
-        return case
 
     async def _move(self, tx: AsyncConnection, case_id: str, account: AccountView, now: datetime) -> None:
         before = await rows.load(tx, case_id)
@@ -298,8 +320,9 @@ class Cases:
         reach = await self.reach(tx, now)
         choice = owners.owner(account, "", self._policy.routing, *reach)
         own = next((clock.response_id for clock in before.clocks if clock.response_id), None)
-        low = await responses.earlier_low(tx, account.id, now - REPEAT_WINDOW, own)
-        verdict = assess(Stakes(account.arr, account.renewal_date, None, low), self._policy.severity, now.date())
+        low = await responses.earlier_low(tx, [account.id], now - REPEAT_WINDOW, [own])
+        stakes = Stakes(account.arr, account.renewal_date, None, low[account.id])
+        verdict = assess(stakes, self._policy.severity, now.date())
         command = commands.MoveToAccount(
             actor=SYSTEM,
             account_id=account.id,
@@ -324,15 +347,16 @@ class Cases:
         await self.apply(tx, target_id, absorb, now)
         await rows.move_clocks(tx, case_id, target_id)
 
-    async def _link(self, tx: AsyncConnection, need: Need, case: Case) -> None:
-        if need.response_id is not None:
-            await responses.link(tx, need.response_id, case.id, need.started_at)
+    async def _link(self, tx: AsyncConnection, met: Sequence[tuple[Need, Case]]) -> None:
+        await responses.link(
+            tx, [(need.response_id, case.id, need.started_at) for need, case in met if need.response_id]
+        )
 
-    async def _assess(self, tx: AsyncConnection, need: Need, now: datetime) -> Verdict:
-        account = need.account
-        low = await responses.earlier_low(tx, account.id if account else None, now - REPEAT_WINDOW, need.response_id)
-        stakes = Stakes(account.arr, account.renewal_date, need.role, low) if account else Stakes(role=need.role)
-        return assess(stakes, self._policy.severity, now.date())
+    async def _assess(self, tx: AsyncConnection, needs: Sequence[Need], now: datetime) -> list[Verdict]:
+        accounts = [need.account.id for need in needs if need.account]
+        own = [need.response_id for need in needs]
+        low = await responses.earlier_low(tx, accounts, now - REPEAT_WINDOW, own)
+        return [assess(_stakes(need, low), self._policy.severity, now.date()) for need in needs]
 
     async def _refuse_second_open(self, tx: AsyncConnection, case: Case) -> None:
         other = await rows.open_case_beside(tx, case.id)
@@ -361,6 +385,13 @@ def owner_change(choice: owners.Choice, since: datetime | None = None) -> comman
         since=since,
         covers_for=choice.covers_for,
     )
+
+
+def _stakes(need: Need, low: Counter[str | None]) -> Stakes:
+    account = need.account
+    if account is None:
+        return Stakes(role=need.role)
+    return Stakes(account.arr, account.renewal_date, need.role, low[account.id])
 
 
 def _facts(need: Need) -> dict[str, Any]:

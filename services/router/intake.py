@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,6 +43,14 @@ class Arrival:
     found: Match
     account: AccountView | None
     role: str | None
+
+    @property
+    def received_at(self) -> datetime:
+        return self.scored.response.received_at
+
+    @property
+    def is_bad(self) -> bool:
+        return self.scored.flagged and not self.scored.late and not self.scored.response.withdrawn
 
 
 class Intake:
@@ -101,13 +110,18 @@ class Intake:
             return
         arrivals = await self._arrivals(tx, fresh)
         there = await responses.existing(tx, [arrival.id for arrival in arrivals])
+        # The first word of each response that is not there; a second one in the same batch revises it.
+        new = {arrival.id: arrival for arrival in reversed(arrivals) if arrival.id not in there}
+        await self._add(tx, [arrival for arrival in arrivals if new.get(arrival.id) is arrival], now)
         for arrival in arrivals:
-            known = await responses.load(tx, arrival.id) if arrival.id in there else None
-            if known is None:
-                await self._add(tx, arrival, now)
-            elif await self._reviser.revise(tx, known, arrival.scored, now):
-                await self._confirm(tx, known.id, arrival.scored, now)
-            there.add(arrival.id)
+            if new.get(arrival.id) is arrival or await self._revised(tx, arrival, now):
+                await self._confirm(tx, arrival.id, arrival.scored, now)
+            if new.get(arrival.id) is arrival:
+                await self._reopened_meanwhile(tx, arrival.scored.response, now)
+
+    async def _revised(self, tx: AsyncConnection, arrival: Arrival, now: datetime) -> bool:
+        known = await responses.load(tx, arrival.id)
+        return known is not None and await self._reviser.revise(tx, known, arrival.scored, now)
 
     async def _arrivals(self, tx: AsyncConnection, fresh: Sequence[FeedbackScored]) -> list[Arrival]:
         answers = [scored.response for scored in fresh]
@@ -126,31 +140,26 @@ class Intake:
             for scored, match, (of, email) in zip(fresh, found, persons, strict=True)
         ]
 
-    async def _add(self, tx: AsyncConnection, arrival: Arrival, now: datetime) -> None:
-        scored, answer = arrival.scored, arrival.scored.response
-        comment = [texts.text(answer.comment, now, response_id=arrival.id)] if answer.comment else []
-        row = {
-            "id": arrival.id,
-            "record_id": answer.record_id,
-            "source": answer.source,
-            "received_at": answer.received_at,
-            "account_id": arrival.found.account_id,
-            "revision": 1,
-            "detected_by": answer.detected_by,
-            **content(scored),
-            "comment_id": comment[0].id if comment else None,
+    async def _add(self, tx: AsyncConnection, new: Sequence[Arrival], now: datetime) -> None:
+        comments = {
+            arrival.id: texts.text(arrival.scored.response.comment, now, response_id=arrival.id)
+            for arrival in new
+            if arrival.scored.response.comment
         }
-        await texts.add(tx, comment)
-        await responses.add(tx, row)
-        if answer.detected_by == RECONCILER:
-            EVENTS_LOST.labels(answer.source).inc()
-            await sources.count(tx, answer.source, now, late_detected=1)
-        if scored.flagged and not scored.late and not answer.withdrawn:
-            flagged = Flagged(row, arrival.account, arrival.found.words, arrival.role)
-            await self._raiser.flag(tx, flagged, answer.received_at, now)
-        await self._confirm(tx, arrival.id, scored, now)
-        await directory.note_ticket(tx, answer, answer.occurred_at or answer.received_at)
-        await self._reopened_meanwhile(tx, answer, now)
+        rows = {arrival.id: _row(arrival, comments.get(arrival.id)) for arrival in new}
+        await texts.add(tx, list(comments.values()))
+        await responses.add(tx, list(rows.values()))
+        for arrival in new:
+            if arrival.scored.response.detected_by == RECONCILER:
+                EVENTS_LOST.labels(arrival.scored.response.source).inc()
+                await sources.count(tx, arrival.scored.response.source, now, late_detected=1)
+        await directory.note_tickets(tx, [arrival.scored.response for arrival in new])
+        flagged = [
+            (Flagged(rows[arrival.id], arrival.account, arrival.found.words, arrival.role), arrival.received_at)
+            for arrival in new
+            if arrival.is_bad
+        ]
+        await self._raiser.flag(tx, flagged, now)
 
     async def _confirm(self, tx: AsyncConnection, id_: str, scored: FeedbackScored, now: datetime) -> None:
         """A good rating after a touch is the customer's word that it helped."""
@@ -172,3 +181,18 @@ class Intake:
         if ticket is not None and ticket["status"] == "open" and ticket["changed_at"] > rated_at:
             at = min(ticket["changed_at"], now)
             await self._raiser.ticket_reopened(tx, answer.source, answer.ticket_id, at, now)
+
+
+def _row(arrival: Arrival, comment: texts.Text | None) -> dict[str, Any]:
+    answer = arrival.scored.response
+    return {
+        "id": arrival.id,
+        "record_id": answer.record_id,
+        "source": answer.source,
+        "received_at": answer.received_at,
+        "account_id": arrival.found.account_id,
+        "revision": 1,
+        "detected_by": answer.detected_by,
+        **content(arrival.scored),
+        "comment_id": comment.id if comment else None,
+    }

@@ -1,6 +1,6 @@
 """A response that needs a person gets its case, at once or when its grace is over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,18 +38,22 @@ class Raiser:
         self._finder = finder
         self._grace = policy.flag.grace
 
-    async def flag(self, tx: AsyncConnection, flagged: Flagged, received_at: datetime, now: datetime) -> None:
-        """Alert it, unless the customer still has time to correct a misclick."""
-        if self._grace > timedelta(0) and received_at + self._grace > now:
-            await deadlines.hold(tx, flagged.row["id"], received_at + self._grace)
-        else:
-            await self._raise(tx, flagged, received_at, RESPONSE, now)
+    async def flag(self, tx: AsyncConnection, found: Sequence[tuple[Flagged, datetime]], now: datetime) -> None:
+        """Alert these, each with when it was received, unless the customer still has time to correct a misclick."""
+        at_once = []
+        for flagged, received_at in found:
+            if self._grace > timedelta(0) and received_at + self._grace > now:
+                await deadlines.hold(tx, flagged.row["id"], received_at + self._grace)
+            else:
+                at_once.append(self._need(flagged, received_at, RESPONSE))
+        if at_once:
+            await self._cases.raise_needs(tx, at_once, now)
 
     async def flag_known(self, tx: AsyncConnection, id_: str, received_at: datetime, now: datetime) -> None:
-        await self.flag(tx, await self._flagged(tx, id_), received_at, now)
+        await self.flag(tx, [(await self._flagged(tx, id_), received_at)], now)
 
     async def raise_known(self, tx: AsyncConnection, id_: str, received_at: datetime, now: datetime) -> None:
-        await self._raise(tx, await self._flagged(tx, id_), received_at, RESPONSE, now)
+        await self._cases.raise_need(tx, self._need(await self._flagged(tx, id_), received_at, RESPONSE), now)
 
     async def grace_over(self, tx: AsyncConnection, response_id: str, now: datetime) -> None:
         """What is still bad is alerted."""
@@ -68,7 +72,7 @@ class Raiser:
         if known.case_id is not None and await self.note(tx, known, TICKET_REOPENED, words, now):
             return
         await responses.revise(tx, known.id, {"flagged": True, "reasons": [words]})
-        await self._raise(tx, await self._flagged(tx, known.id), at, TICKET_REOPENED, now)
+        await self._cases.raise_need(tx, self._need(await self._flagged(tx, known.id), at, TICKET_REOPENED), now)
 
     async def note(self, tx: AsyncConnection, known: Known, change: str, words: str, now: datetime) -> bool:
         """Note it on the response's case; False when that has ended."""
@@ -87,12 +91,10 @@ class Raiser:
         role = await directory.contact_role(tx, row["account_id"], row["requester_email"])
         return Flagged(row, account, why, role)
 
-    async def _raise(
-        self, tx: AsyncConnection, flagged: Flagged, started_at: datetime, cause: str, now: datetime
-    ) -> None:
+    def _need(self, flagged: Flagged, started_at: datetime, cause: str) -> Need:
         row, account = flagged.row, flagged.account
         clues = self._finder.clues(row["source"], row["account_hint"], row["requester_email"])
-        need = Need(
+        return Need(
             account=account,
             why_no_account=flagged.why_no_account,
             account_key=key_of_account(account.id) if account else orphan_key(clues, row["record_id"]),
@@ -105,7 +107,6 @@ class Raiser:
             answer=_answer(row, started_at) if cause == RESPONSE else None,
             facts={"source": row["source"], "metric": row["metric"], "score": row["normalised_score"]},
         )
-        await self._cases.raise_need(tx, need, now)
 
 
 def _answer(row: Mapping[Any, Any], at: datetime) -> Answer:

@@ -1,9 +1,9 @@
 """Writes a decision: journal, case, clocks, deadlines and notices, all in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,28 +25,46 @@ _IN_THREAD = frozenset(
 )
 
 
+class New(NamedTuple):
+    """A case to be opened; its decision tells nobody who has a card already."""
+
+    decision: Decision
+    account_key: str
+    account: AccountView | None
+
+
+class Telling(NamedTuple):
+    """What is said about a case, and the people it is said to."""
+
+    case: Case
+    tell: Tell
+    told: Sequence[tuple[NoticeKind, owners.Choice]]
+    account: AccountView | None
+
+
 class Writer:
     def __init__(self, policy: Policy) -> None:
         self._routing = policy.routing
         self._holding = Holding(policy)
 
     async def write_new(
-        self,
-        tx: AsyncConnection,
-        decision: Decision,
-        account_key: str,
-        account: AccountView | None,
-        reach: owners.Reach,
-        now: datetime,
-    ) -> Case | None:
-        """None when the account has an open case already."""
-        sealed, kept = _seal(decision.case, decision.entries, now)
-        case = _headed(decision.case, sealed)
-        if not await rows.add(tx, case, account_key):
-            return None
-        await self._append(tx, sealed, kept)
-        await self._follow(tx, case, decision, account, reach, now, held=set())
-        return case
+        self, tx: AsyncConnection, fresh: Sequence[New], reach: owners.Reach, now: datetime
+    ) -> dict[str, Case]:
+        """By account key; in few statements for all. Those are left out whose account has an open case already."""
+        sealed = [_seal(new.decision.case, new.decision.entries, now) for new in fresh]
+        made = [_headed(new.decision.case, entries) for new, (entries, _) in zip(fresh, sealed, strict=True)]
+        added = await rows.add(tx, [(case, new.account_key) for case, new in zip(made, fresh, strict=True)])
+        written = [both for both in zip(made, fresh, sealed, strict=True) if both[0].id in added]
+        await texts.add(tx, [text for _, _, (_, kept) in written for text in kept])
+        await rows.append(tx, [entry for _, _, (entries, _) in written for entry in entries])
+        await deadlines.start(tx, [item for case, new, _ in written for item in _started(case, new.decision)])
+        told = [
+            Telling(case, tell, self._told(case, tell, set(), new.account, reach), new.account)
+            for case, new, _ in written
+            for tell in new.decision.tells
+        ]
+        await self._add(tx, told, now)
+        return {new.account_key: case for case, new, _ in written}
 
     async def write(
         self,
@@ -62,17 +80,14 @@ class Writer:
         sealed, kept = _seal(before, decision.entries, now)
         after = _headed(decision.case, sealed)
         await rows.save(tx, before, after, account_key)
-        await self._append(tx, sealed, kept)
+        await texts.add(tx, kept)
+        await rows.append(tx, sealed)
         if after.status is not before.status and after.status not in (Status.OPEN, Status.ACKNOWLEDGED):
             await outbox.withdraw_reminders(tx, after.id)
         if after.version != before.version:
             await outbox.redraw(tx, after.id, after.version)
         await self._follow(tx, after, decision, account, reach, now)
         return after
-
-    async def _append(self, tx: AsyncConnection, sealed: Sequence[Sealed], kept: Sequence[texts.Text]) -> None:
-        await texts.add(tx, kept)
-        await rows.append(tx, sealed)
 
     async def _follow(
         self,
@@ -82,17 +97,16 @@ class Writer:
         account: AccountView | None,
         reach: owners.Reach,
         now: datetime,
-        held: set[str] | None = None,
     ) -> None:
-        """Deadlines and notices. `held`: who has a card of the case, where that is known."""
+        """Deadlines and notices."""
         for cancel in (effect for effect in decision.effects if isinstance(effect, CancelDeadlines)):
             await deadlines.cancel(tx, case.id, cancel, now)
-        started = [effect for effect in decision.effects if isinstance(effect, StartDeadline)]
-        await deadlines.start(tx, case.id, started)
-        for tell in (effect for effect in decision.effects if isinstance(effect, Tell)):
-            if held is None:
-                held = await outbox.holders(tx, case.id)
-            held |= await self._tell(tx, case, tell, held, account, reach, now)
+        await deadlines.start(tx, _started(case, decision))
+        held = await outbox.holders(tx, case.id) if decision.tells else set()
+        for tell in decision.tells:
+            told = self._told(case, tell, held, account, reach)
+            await self._add(tx, [Telling(case, tell, told, account)], now)
+            held |= {choice.email for kind, choice in told if kind is NoticeKind.CARD}
 
     async def escalate_past(
         self,
@@ -112,41 +126,27 @@ class Writer:
         held = await outbox.holders(tx, case.id)
         kind = NoticeKind.ESCALATION if choice.email in held else NoticeKind.CARD
         tell = Tell(kind, notice["priority"], data=notice["data"], since=notice["since"])
-        await self._add(tx, case, tell, [(kind, choice)], account, now)
+        await self._add(tx, [Telling(case, tell, [(kind, choice)], account)], now)
         return True
 
-    async def _tell(
-        self,
-        tx: AsyncConnection,
-        case: Case,
-        tell: Tell,
-        held: set[str],
-        account: AccountView | None,
-        reach: owners.Reach,
-        now: datetime,
-    ) -> set[str]:
-        """Returns who gets a card by it."""
-        told = []
-        for choice in self._audience(case, tell, account, reach):
-            kind = _fitting(tell.kind, choice.email in held)
-            if kind is not None:
-                told.append((kind, choice))
-        await self._add(tx, case, tell, told, account, now)
-        return {choice.email for kind, choice in told if kind is NoticeKind.CARD}
+    def _told(
+        self, case: Case, tell: Tell, held: Collection[str], account: AccountView | None, reach: owners.Reach
+    ) -> list[tuple[NoticeKind, owners.Choice]]:
+        """Who is told, and how; `held` are those who have a card of the case."""
+        told = [
+            (_fitting(tell.kind, choice.email in held), choice) for choice in self._audience(case, tell, account, reach)
+        ]
+        return [(kind, choice) for kind, choice in told if kind is not None]
 
-    async def _add(
-        self,
-        tx: AsyncConnection,
-        case: Case,
-        tell: Tell,
-        told: Sequence[tuple[NoticeKind, owners.Choice]],
-        account: AccountView | None,
-        now: datetime,
-    ) -> None:
-        plan = await self._holding.plan(tx, case, tell, [choice for _, choice in told], account, now)
-        notices = [_row(case, tell, kind, choice, now, plan.until.get(choice.email)) for kind, choice in told]
-        await outbox.add(tx, notices)
-        await self._holding.settle(tx, case, notices, plan, now)
+    async def _add(self, tx: AsyncConnection, tellings: Sequence[Telling], now: datetime) -> None:
+        plans = []
+        for case, tell, told, account in tellings:
+            plan = await self._holding.plan(tx, case, tell, [choice for _, choice in told], account, now)
+            notices = [_row(case, tell, kind, choice, now, plan.until.get(choice.email)) for kind, choice in told]
+            plans.append((case, notices, plan))
+        await outbox.add(tx, [row for _, notices, _ in plans for row in notices])
+        for case, notices, plan in plans:
+            await self._holding.settle(tx, case, notices, plan, now)
 
     def _audience(
         self, case: Case, tell: Tell, account: AccountView | None, reach: owners.Reach
@@ -204,6 +204,10 @@ def _seal(before: Case, entries: Sequence[Entry], now: datetime) -> tuple[list[S
         kept += own.values()
         head = sealed[-1].hash
     return sealed, kept
+
+
+def _started(case: Case, decision: Decision) -> list[tuple[str, StartDeadline]]:
+    return [(case.id, effect) for effect in decision.effects if isinstance(effect, StartDeadline)]
 
 
 def _headed(case: Case, sealed: Sequence[Sealed]) -> Case:

@@ -134,3 +134,7 @@ class Decision:
     effects: tuple[Effect, ...] = ()
     repeated: bool = False
     text: str = ""
+
+    @property
+    def tells(self) -> tuple[Tell, ...]:
+        return tuple(effect for effect in self.effects if isinstance(effect, Tell))

@@ -23,7 +23,9 @@ _PLAIN = tuple(item.name for item in fields(Case) if item.name not in _SET_APART
 
 _LOAD = select(cases).where(cases.c.id == bindparam("id"))
 _LOAD_LOCKED = _LOAD.with_for_update()
-_OPEN_CASE = select(cases.c.id).where(cases.c.account_key == bindparam("key"), NOT_ENDED)
+_OPEN_CASES = select(cases.c.account_key, cases.c.id).where(
+    cases.c.account_key.in_(bindparam("keys", expanding=True)), NOT_ENDED
+)
 _ADD = unless_there(cases)
 _SAVE = update(cases).where(cases.c.id == bindparam("of"), cases.c.seq == bindparam("seen_seq"))
 _OF_THESE = select(cases.c.id).where(cases.c.id.in_(bindparam("ids", expanding=True)))
@@ -79,7 +81,13 @@ async def load(connection: AsyncConnection, case_id: str, lock: bool = True) -> 
 
 
 async def open_case_of(connection: AsyncConnection, account_key: str) -> str | None:
-    return (await connection.execute(_OPEN_CASE, {"key": account_key})).scalar_one_or_none()
+    return (await open_cases_of(connection, [account_key])).get(account_key)
+
+
+async def open_cases_of(connection: AsyncConnection, account_keys: Sequence[str]) -> dict[str, str]:
+    """By account key; an account has one at the most."""
+    rows = await connection.execute(_OPEN_CASES, {"keys": account_keys})
+    return {row.account_key: row.id for row in rows}
 
 
 async def open_case_beside(connection: AsyncConnection, case_id: str) -> str | None:
@@ -105,12 +113,14 @@ async def cases_opened_for(connection: AsyncConnection, response_id: str) -> int
     return (await connection.execute(statement)).scalar_one()
 
 
-async def add(connection: AsyncConnection, case: Case, account_key: str) -> bool:
-    """False when the account has an open case already (another router was first): reload and join."""
-    result = await connection.execute(_ADD.on(connection), {"account_key": account_key, **_values(case)})
-    if result.rowcount:
-        await _write_clocks(connection, case)
-    return bool(result.rowcount)
+async def add(connection: AsyncConnection, fresh: Sequence[tuple[Case, str]]) -> set[str]:
+    """Cases with their account keys; returns the ids of those that were added. The account of the others has an open
+    case already (another router was first): reload and join."""
+    await connection.execute(_ADD.on(connection), [{"account_key": key, **_values(case)} for case, key in fresh])
+    there = await heads(connection, [case.id for case, _ in fresh])
+    added = [case for case, _ in fresh if there.get(case.id) == (case.seq, case.head_hash)]
+    await _write_clocks(connection, added)
+    return {case.id for case in added}
 
 
 async def save(connection: AsyncConnection, before: Case, case: Case, account_key: str | None = None) -> None:
@@ -122,7 +132,7 @@ async def save(connection: AsyncConnection, before: Case, case: Case, account_ke
     if saved.rowcount != 1:
         raise Overtaken(f"case {case.id} was changed at the same moment")
     if case.clocks != before.clocks:
-        await _write_clocks(connection, case)
+        await _write_clocks(connection, [case])
 
 
 async def hold(connection: AsyncConnection, case_ids: Iterable[str]) -> set[str]:
@@ -157,6 +167,8 @@ async def advance(connection: AsyncConnection, entries: Sequence[Sealed]) -> Non
 
 
 async def append(connection: AsyncConnection, entries: Sequence[Sealed]) -> None:
+    if not entries:
+        return
     rows = [
         {name: getattr(entry, name) for name in ("case_id", "seq", "at", "actor", "type", "data", "prev_hash", "hash")}
         for entry in entries
@@ -207,9 +219,7 @@ def _values(case: Case) -> dict[str, Any]:
     }
 
 
-async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
-    if not case.clocks:
-        return
+async def _write_clocks(connection: AsyncConnection, written: Sequence[Case]) -> None:
     rows = [
         {
             "id": clock.id,
@@ -224,9 +234,11 @@ async def _write_clocks(connection: AsyncConnection, case: Case) -> None:
             "proof": clock.proof.value if clock.proof else None,
             "policy_version": case.policy_version,
         }
+        for case in written
         for clock in case.clocks
     ]
-    await connection.execute(_WRITE_CLOCK.on(connection), rows)
+    if rows:
+        await connection.execute(_WRITE_CLOCK.on(connection), rows)
 
 
 def _from_terms(terms: Terms) -> dict[str, Any]:

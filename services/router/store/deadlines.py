@@ -40,7 +40,8 @@ _NEXT = (
 _CHANGE = update(deadlines).where(deadlines.c.id == bindparam("of"))
 
 
-async def start(connection: AsyncConnection, case_id: str, started: Sequence[StartDeadline]) -> None:
+async def start(connection: AsyncConnection, started: Sequence[tuple[str, StartDeadline]]) -> None:
+    """Each with its case."""
     rows = [
         {
             "id": ids.new_id(),
@@ -50,7 +51,7 @@ async def start(connection: AsyncConnection, case_id: str, started: Sequence[Sta
             "step": item.step,
             "due_at": item.due_at,
         }
-        for item in started
+        for case_id, item in started
     ]
     if rows:
         await connection.execute(_START, rows)

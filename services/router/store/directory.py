@@ -131,14 +131,22 @@ async def put_ticket(connection: AsyncConnection, ticket: TicketChanged, changed
     return None
 
 
-async def note_ticket(connection: AsyncConnection, answer: SurveyResponded, rated_at: datetime) -> None:
-    """What a rating says of its ticket's state, unless something newer is known: where no webhook told that it was
+async def note_tickets(connection: AsyncConnection, answers: Iterable[SurveyResponded]) -> None:
+    """What ratings say of their tickets' state, unless something newer is known: where no webhook told that one was
     ended, the rating did, and a later opening is a reopening."""
-    if answer.ticket_id is None or answer.ticket_status is None:
-        return
-    told = {"status": answer.ticket_status, "changed_at": rated_at, "account_hint": {}}
-    key = {"source": answer.source, "ticket_id": answer.ticket_id}
-    await connection.execute(_NOTE_TICKET.on(connection), {**key, **told})
+    rows = [
+        {
+            "source": answer.source,
+            "ticket_id": answer.ticket_id,
+            "status": answer.ticket_status,
+            "changed_at": answer.occurred_at or answer.received_at,
+            "account_hint": {},
+        }
+        for answer in answers
+        if answer.ticket_id is not None and answer.ticket_status is not None
+    ]
+    if rows:
+        await connection.execute(_NOTE_TICKET.on(connection), rows)
 
 
 def _newer_reply(before: RowMapping | None, ticket: TicketChanged) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Rows of responses: one for each survey answer, revised in the vendor's own time order."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,10 +46,19 @@ _LOAD = select(*_KNOWN).where(responses.c.id == bindparam("id")).with_for_update
 _EXISTING = select(responses.c.id).where(responses.c.id.in_(bindparam("ids", expanding=True)))
 _ADD = insert(responses)
 _REVISE = update(responses).where(responses.c.id == bindparam("of"))
-_EARLIER_LOW = select(func.count()).where(
-    responses.c.account_id == bindparam("account"),
-    responses.c.flagged_at >= bindparam("since"),
-    responses.c.id != bindparam("but"),
+_LINK = (
+    update(responses)
+    .where(responses.c.id == bindparam("of"))
+    .values(case_id=bindparam("case"), flagged_at=bindparam("at"))
+)
+_EARLIER_LOW = (
+    select(responses.c.account_id, func.count().label("number"))
+    .where(
+        responses.c.account_id.in_(bindparam("accounts", expanding=True)),
+        responses.c.flagged_at >= bindparam("since"),
+        responses.c.id.not_in(bindparam("but", expanding=True)),
+    )
+    .group_by(responses.c.account_id)
 )
 _OF_TICKET = (
     select(*_KNOWN)
@@ -99,24 +109,31 @@ async def existing(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
     return set((await connection.execute(_EXISTING, {"ids": ids})).scalars())
 
 
-async def add(connection: AsyncConnection, row: dict[str, Any]) -> None:
-    await connection.execute(_ADD, row)
+async def add(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """All with the same columns."""
+    if rows:
+        await connection.execute(_ADD, rows)
 
 
 async def revise(connection: AsyncConnection, id_: str, changes: dict[str, Any]) -> None:
     await connection.execute(_REVISE, {"of": id_, **changes})
 
 
-async def link(connection: AsyncConnection, id_: str, case_id: str, flagged_at: datetime) -> None:
-    await revise(connection, id_, {"case_id": case_id, "flagged_at": flagged_at})
+async def link(connection: AsyncConnection, links: Sequence[tuple[str, str, datetime]]) -> None:
+    """Response, its case, and since when it is flagged."""
+    if links:
+        await connection.execute(_LINK, [{"of": id_, "case": case_id, "at": at} for id_, case_id, at in links])
 
 
-async def earlier_low(connection: AsyncConnection, account_id: str | None, since: datetime, but: str | None) -> int:
-    """The account's flagged responses since then, `but` this one."""
-    if account_id is None:
-        return 0
-    asked = {"account": account_id, "since": since, "but": but or ""}
-    return (await connection.execute(_EARLIER_LOW, asked)).scalar_one()
+async def earlier_low(
+    connection: AsyncConnection, account_ids: Iterable[str | None], since: datetime, but: Iterable[str | None]
+) -> Counter[str | None]:
+    """By account, its flagged responses since then, `but` these."""
+    accounts = sorted({account_id for account_id in account_ids if account_id})
+    if not accounts:
+        return Counter()
+    asked = {"accounts": accounts, "since": since, "but": sorted({id_ for id_ in but if id_})}
+    return Counter({row.account_id: row.number for row in await connection.execute(_EARLIER_LOW, asked)})
 
 
 async def of_ticket(connection: AsyncConnection, source: str, ticket_id: str) -> list[Known]:
