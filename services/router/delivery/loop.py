@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 LEASE = "slack"
 LEASE_FOR = timedelta(seconds=10)
 POLL = timedelta(seconds=0.25)
+_BREATH_SECONDS = 0.02
+"""Before a look that something new gave rise to: more comes with it, and one look serves all."""
 _RENEW_WHEN_LEFT = timedelta(seconds=6)
 _AFTER_OUTAGE = timedelta(seconds=1)
 _AGE_EVERY = timedelta(seconds=1)
@@ -234,6 +236,8 @@ class Delivery:
             for waiter in waiters:
                 waiter.cancel()
             await asyncio.gather(*waiters, return_exceptions=True)
+        if self.desk.wake.is_set():
+            await asyncio.sleep(_BREATH_SECONDS)
 
     async def _finish(self) -> None:
         """Let the calls under way end, write them down, and let go of the lease."""
