@@ -77,8 +77,10 @@ class Intake:
         lanes: defaultdict[int, list[tuple[str, FeedbackScored]]] = defaultdict(list)
         for message in messages:
             event = from_message(message)
-            lanes[message.partition].append((event.id, decode_data(event, _DECODER)))
-        # Order matters within a partition only; side by side they do not wait for each other's round trips.
+            # Order matters within a partition only. A few share one transaction; many go side by side, so that they do
+            # not wait for each other's round trips.
+            lane = message.partition if len(messages) > _AT_ONCE else 0
+            lanes[lane].append((event.id, decode_data(event, _DECODER)))
         results = await asyncio.gather(*(self._store_all(lane) for lane in lanes.values()), return_exceptions=True)
         failures = [result for result in results if isinstance(result, BaseException)]
         for failure in sorted(failures, key=lambda one: not isinstance(one, TransientError)):
