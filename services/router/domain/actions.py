@@ -205,7 +205,7 @@ def add_note(case: Case, command: commands.AddNote, ctx: Context) -> Decision:
 
 
 def _open_again(case: Case, actor: str, reason: str, by: str, ctx: Context) -> Decision:
-    clock = clocks.new_clock(case, "reopened", ctx, ctx.now)
+    clock = clocks.new_clock(case, clocks.REOPENED, ctx, ctx.now)
     changed = replace(
         case,
         status=Status.OPEN,
@@ -227,7 +227,10 @@ def _open_again(case: Case, actor: str, reason: str, by: str, ctx: Context) -> D
         "reopened", actor, {"by": by, "clock_id": clock.id, "touch_due_at": iso(clock.due_at)}, {"reason": reason}
     )
     told = Tell(NoticeKind.REOPENED, Priority.ALERT, ("owner", "support_lead"), data={"words": reason})
-    effects = (CancelDeadlines(ALL_KINDS - TOUCH_KINDS), *clocks.guard(clock, ctx.terms, ctx.now), told)
+    # What was promised before the case ended and is still to come is guarded again; it ended without a touch.
+    running = [waiting for waiting in case.waiting_clocks if waiting.due_at > ctx.now]
+    guards = [guard for each in (*running, clock) for guard in clocks.guard(each, ctx.terms, ctx.now)]
+    effects = (CancelDeadlines(ALL_KINDS - TOUCH_KINDS), *guards, told)
     return Decision(changed, (entry,), effects, text="Open again, with a new touch clock.")
 
 

@@ -1,21 +1,24 @@
 """What reaches a case from outside: opening it, further responses, revisions, and changes in the directory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from services.router.domain import clocks, commands
-from services.router.domain.case import Case, Severity, Status
+from services.router.domain.case import Case, Severity, Status, TouchClock
 from services.router.domain.decision import (
     ALL_KINDS,
     CLOSE_OUT_KINDS,
     CancelDeadlines,
     Context,
+    DeadlineKind,
     Decision,
     Effect,
     Entry,
     NoticeKind,
     Priority,
+    StartDeadline,
     Tell,
 )
 from services.router.domain.owners import Choice
@@ -218,7 +221,15 @@ def absorb(case: Case, command: commands.Absorb, ctx: Context) -> Decision:
         "cause": "merged",
     }
     told = Tell(NoticeKind.JOINED, Priority.ALERT, BOTH, data={"words": f"{command.merged} was merged into this case"})
-    return Decision(changed, (Entry("response_joined", command.actor, data),), (told,))
+    effects: list[Effect] = [told]
+    if _overdue(moved, ctx) and not _overdue(case.clocks, ctx):
+        # The escalation of the merged case ended with it.
+        effects.append(StartDeadline(DeadlineKind.ESCALATION, ctx.now + case.terms.escalate_every))
+    return Decision(changed, (Entry("response_joined", command.actor, data),), tuple(effects))
+
+
+def _overdue(some: Iterable[TouchClock], ctx: Context) -> bool:
+    return any(clock.touched_at is None and clock.due_at <= ctx.now for clock in some)
 
 
 def record_alert(case: Case, command: commands.RecordAlert, ctx: Context) -> Decision:

@@ -15,6 +15,9 @@ from services.router.domain.decision import (
 )
 from services.router.domain.sla import Terms, due, reminders
 
+REOPENED = "reopened"
+"""The cause of a clock that starts because the case is open again."""
+
 
 def guard(clock: TouchClock, terms: Terms, now: datetime) -> list[Effect]:
     """The deadlines of a waiting clock: reminders still ahead, and the breach."""

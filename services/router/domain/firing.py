@@ -7,6 +7,7 @@ from datetime import timedelta
 from services.router.domain import commands
 from services.router.domain.arrivals import BOTH, SYSTEM
 from services.router.domain.case import Case, Status
+from services.router.domain.clocks import REOPENED
 from services.router.domain.decision import (
     Context,
     DeadlineKind,
@@ -64,8 +65,10 @@ def _breach(case: Case, command: commands.Fire, ctx: Context) -> Decision:
     if broken is None:
         return Decision(case)
     entry = Entry("touch_breached", SYSTEM, {"clock_id": broken.id, "due_at": iso(broken.due_at)})
+    # What was overdue before the case ended is escalated no more: ending it ended that.
+    opened_at = max((clock.started_at for clock in case.clocks if clock.cause == REOPENED), default=case.opened_at)
     already_escalating = any(
-        (clock.due_at, clock.id) < (broken.due_at, broken.id) and clock.due_at <= ctx.now
+        (clock.due_at, clock.id) < (broken.due_at, broken.id) and opened_at <= clock.due_at <= ctx.now
         for clock in case.waiting_clocks
     )
     if already_escalating:

@@ -319,3 +319,39 @@ def test_taking_a_case_over_needs_a_reason_but_not_the_absent_owners_help(story:
     story.does(commands.Reassign(actor=LEA, new_owner=LEA, reason="Ana is ill"))
     assert (story.case.owner, story.case.owner_pinned) == (LEA, True)
     assert story.decision.entries[0].texts == {"reason": "Ana is ill"}
+
+
+ENDINGS = {
+    "dismissed": commands.Dismiss(actor=ANA, reason="robot"),
+    "closed": commands.ConfirmClosed(actor=ANA, outcome="customer_left", what_was_done="They told us so."),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_what_was_promised_before_a_case_ended_is_guarded_again_when_it_reopens(
+    story: Story, ending: commands.Command
+) -> None:
+    story.does(ending)
+    story.after(HOUR).does(commands.Reopen(actor=ANA, reason="Not a robot after all"))
+    starts = [effect for effect in story.decision.effects if isinstance(effect, StartDeadline)]
+    due = {(effect.clock_id, effect.due_at) for effect in starts if effect.kind is DeadlineKind.TOUCH_DUE}
+    assert due == {(clock.id, clock.due_at) for clock in story.case.waiting_clocks}
+    assert len(due) == 2
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_a_reopened_case_is_escalated_also_when_it_ended_with_an_overdue_touch(
+    story: Story, ending: commands.Command
+) -> None:
+    story.does(ending)
+    story.after(2 * DAY).does(commands.Reopen(actor=ANA, reason="They are back"))
+    newest = story.case.clocks[-1]
+    story.after(DAY).does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id=newest.id))
+    assert told(story) == [NoticeKind.ESCALATION]
+
+
+def test_a_case_that_takes_in_an_overdue_one_goes_on_escalating_it(story: Story) -> None:
+    late = opened().case.clocks
+    story.touches()
+    story.after(2 * DAY).does(commands.Absorb(actor="system", merged="L-OTHER", clocks=late, severity=Severity.HIGH))
+    assert started(story)[DeadlineKind.ESCALATION].due_at == story.now + 4 * HOUR
