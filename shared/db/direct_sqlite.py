@@ -34,7 +34,10 @@ async def connect_writer(path: str, **options: Any) -> "DirectConnection":
 def _open(path: str, options: Mapping[str, Any]) -> sqlite3.Connection:
     """A new file is its owner's alone: it holds what customers wrote. SQLite's files beside it follow it."""
     if path and path != ":memory:" and not path.startswith("file:"):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # One that is there is never opened here: to close it would end the locks that all of this process's connections
+        # have on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     return sqlite3.connect(path, **{**options, "check_same_thread": False})
 
 
