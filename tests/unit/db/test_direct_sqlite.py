@@ -116,13 +116,10 @@ async def test_a_database_locked_by_another_process_is_an_outage_and_stops_nobod
 async def test_a_further_connection_ends_no_lock_of_the_others(database: Database, tmp_path: Path) -> None:
     """Without its lock another process would take itself for the last one, and clear the write-ahead log away."""
     file = next(tmp_path.glob("*.db"))
-    visit = (
-        f"import sqlite3; c = sqlite3.connect({str(file)!r}); c.execute('SELECT count(*) FROM t').fetchone(); c.close()"
-    )
+    visit = f"import sqlite3; c = sqlite3.connect({str(file)!r}); c.execute('SELECT 1 FROM t').fetchone(); c.close()"
     await fill(database, 1)
     async with database.read() as first, database.read() as second:
         for connection in (first, second):
             await connection.execute(text("SELECT count(*) FROM t"))
         await asyncio.to_thread(subprocess.run, [sys.executable, "-c", visit], check=True)
         assert Path(f"{file}-wal").exists()
-    await fill(database, 1)
