@@ -157,7 +157,7 @@ async def test_what_cannot_be_done_there_is_said_in_a_window(bench: SlackBench) 
     await bench.does(view.case.id, commands.Dismiss(actor=LEA, reason="A robot"))
     await press(bench, "case.acknowledge")
     window = await bench.until(lambda: bench.sandbox.open_view(ANA))
-    assert "Already dismissed. Dismissed by lea " in everything_said(window["blocks"])
+    assert "Already dismissed by lea@us.example." in everything_said(window["blocks"])
 
 
 async def test_a_database_that_is_away_is_said_in_a_window_too(
