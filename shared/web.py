@@ -45,10 +45,15 @@ def unauthorized(detail: str = "Send the admin token as `Authorization: Bearer .
     return problem(401, detail, headers={"www-authenticate": "Bearer"})
 
 
+def declares_over(limit: int, content_length: str) -> bool:
+    """Whether a body that is still to come says that it is over `limit` bytes."""
+    length = content_length.lstrip("0")
+    return length.isascii() and length.isdigit() and (len(length), length) > (len(str(limit)), str(limit))
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The raw body. Raises BodyTooLarge as soon as it is known to be over `limit` bytes."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declares_over(limit, request.headers.get("content-length", "")):
         raise BodyTooLarge
     chunks: list[bytes] = []
     size = 0

@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from services.hosting.composition import Composition
+from services.hosting.one_write import OneWriteProtocol
 from shared.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ async def serve(
     server = Server(
         uvicorn.Config(
             composition.app(),
-            http="httptools",
+            http=OneWriteProtocol,
             ws="none",
             lifespan="on",
             access_log=False,

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import structlog
-from prometheus_client import Histogram
 
 from services.ingest.sources.base import Feedback
 from shared import ids
@@ -28,6 +28,7 @@ ANNOUNCE_EVERY = timedelta(minutes=1)
 _MOST_REASONS = 20
 _MOST_KEPT = 100_000
 _REASON_LENGTH = 120
+_lag_of = cache(SOURCE_LAG.labels)
 
 
 @dataclass
@@ -59,10 +60,10 @@ class Hearing:
         self._minutes: dict[tuple[str, datetime], Minute] = {}
         self._untold: list[SourceHeard] = []
         self._announced_at: datetime | None = None
-        self._lag_of: dict[str, Histogram] = {}
 
     def accepted(self, source: str, events: Sequence[Feedback]) -> None:
-        minute = self._now_of(source)
+        """At least one event, of one delivery."""
+        minute = self._minute_of(source, events[0].received_at)
         minute.accepted += 1
         for event in events:
             if event.occurred_at is not None:
@@ -70,7 +71,7 @@ class Hearing:
                 minute.lag_total_s += lag
                 minute.lag_count += 1
                 minute.lag_max_s = max(minute.lag_max_s, lag)
-                self._lag(source).observe(lag)
+                _lag_of(source).observe(lag)
             thin = isinstance(event, SurveyResponded) and event.is_thin
             if thin and not self._about.get(source, {}).get("credentials"):
                 minute.api["needs_credentials"] += 1
@@ -140,14 +141,11 @@ class Hearing:
             about=self._about.get(source, {}),
         )
 
-    def _lag(self, source: str) -> Histogram:
-        """The source's own histogram, looked up once."""
-        if source not in self._lag_of:
-            self._lag_of[source] = SOURCE_LAG.labels(source)
-        return self._lag_of[source]
-
     def _now_of(self, source: str) -> Minute:
-        key = source, _minute(self._clock.now())
+        return self._minute_of(source, self._clock.now())
+
+    def _minute_of(self, source: str, at: datetime) -> Minute:
+        key = source, _minute(at)
         return self._minutes.get(key) or self._minutes.setdefault(key, Minute())
 
     def _count(self, reasons: Counter[str], reason: str) -> None:

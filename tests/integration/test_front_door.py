@@ -246,6 +246,16 @@ class TestRefused:
             assert (await ingest.http.post("/v1/webhooks/hmac", content=endless())).status_code == 413
             assert (await ingest.http.post("/v1/webhooks/hmac", content=b"x" * BODY_LIMIT)).status_code == 401
 
+    @pytest.mark.parametrize("declared", [str(BODY_LIMIT + 1), "9" * 5000])
+    async def test_a_body_declared_too_large_is_413_before_any_of_it_has_come(self, declared: str) -> None:
+        async def never() -> Any:
+            await asyncio.Event().wait()
+            yield b""
+
+        async with running_ingest("hmac") as ingest, asyncio.timeout(5):
+            headers = {"content-length": declared}
+            assert (await ingest.http.post("/v1/webhooks/hmac", content=never(), headers=headers)).status_code == 413
+
     async def test_a_body_of_a_mebibyte_is_taken(self) -> None:
         async with running_ingest("hmac") as ingest:
             filler = BODY_LIMIT - len(json.dumps(survey(comment="")).encode())
