@@ -34,7 +34,7 @@ check: setup ## Lint, types, import rules
 
 bench: setup ## Ratios against bare baselines, measured in one run
 	$(BIN)/python -m tests.benchmarks
-	CLOSELOOP_STRESS_NOTICES=10000 $(BIN)/pytest -q --timeout 1200 tests/faults/test_ten_thousand.py
+	CLOSELOOP_STRESS_NOTICES=10000 $(BIN)/pytest -q --timeout 1200 tests/faults/test_ten_thousand.py tests/faults/test_kill9.py
 
 services: setup ## Start the PostgreSQL and Kafka of the tests; writes var/services.env
 	$(BIN)/python -m tests.support.services start

@@ -1,5 +1,6 @@
 """kill -9 of each service between any two steps, while flagged answers flow: nothing is lost, nothing doubled."""
 
+import os
 import random
 import threading
 from typing import Any
@@ -25,6 +26,16 @@ DISASTERS = [
     ("router", ""),
 ]
 EVENTS = 30
+NOTICES = int(os.environ.get("CLOSELOOP_STRESS_NOTICES", "400")) // 5
+"""Of which the router is killed again and again; a CSM and a lead get 20 each about every account."""
+SHARE = 0.02
+SLACK_FAILS: list[tuple[str, dict[str, Any]]] = [
+    ("429", {"retry_after": 1}),
+    ("500", {}),
+    ("500", {"stored": True}),
+    ("drop_after_storing", {}),
+    ("drop_before_storing", {}),
+]
 
 
 def strike(closeloop: Deployment, service: str, point: str, flow: Flow, count: int, chance: random.Random) -> None:
@@ -65,3 +76,31 @@ def test_g1_g2_g3_g7_kill_9_anywhere_loses_and_doubles_nothing(
     record_testsuite_property(f"kill -9, {mode}", told)
     assert not found.wrong, told
     assert (found.cases, found.responses) == (len(ACCOUNTS), EVENTS), told
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("mode", MODES)
+def test_g7_kill_9_of_the_router_again_and_again_while_slack_fails(
+    mode: str, deploy: Deploy, record_testsuite_property: Any
+) -> None:
+    accounts = [f"kunde{number}" for number in range(max(1, NOTICES // 40))]
+    people = {account: (f"csm-{account}@us.example", f"lead-{account}@us.example") for account in accounts}
+    closeloop = deploy(mode, POLICY, (LEA, *(email for pair in people.values() for email in pair)))
+    for account, (csm, lead) in people.items():
+        closeloop.knows(account, name=account, domains=[f"{account}.example"], csm=csm, support_lead=lead)
+    seed = random.randrange(1_000_000)
+    chance, flow = random.Random(seed), Flow(closeloop, accounts)
+    for number, (kind, options) in enumerate(SLACK_FAILS):
+        closeloop.slack.breaks(kind, method="chat.postMessage", probability=SHARE, seed=seed + number, **options)
+
+    flow.begins(NOTICES // 2)
+    kills = 3 + NOTICES // 500
+    for _ in range(kills):
+        threading.Event().wait(chance.uniform(0, 1))
+        closeloop.restart("router")
+
+    found = reckon(closeloop, flow)
+    told = f"{found}; {kills} kills, answers {dict(flow.answers)}, seed {seed}"
+    record_testsuite_property(f"kill -9 while Slack fails, {mode}", told)
+    assert not found.wrong, told
+    assert (found.responses, found.notices) == (NOTICES // 2, NOTICES), told

@@ -193,7 +193,7 @@ def link_of(value: str | None) -> str | None:
 
 def known(**hints: Any) -> dict[str, Any]:
     """The hints that have a value."""
-    return {name: value for name, value in hints.items() if value not in (None, "", {}, [])}
+    return {name: value for name, value in hints.items() if value or value == 0}
 
 
 class Person(msgspec.Struct):
