@@ -1,8 +1,8 @@
 """Thousands of notices over 500 channels while everything fails: each is seen once, in order, in its newest state.
 
-CLOSELOOP_STRESS_NOTICES says how many (400 without it; `make bench` takes 10,000), always 20 to a channel. The real
-`kill -9` of a router, over a fifth as many notices, is in test_kill9.py; here routers are cancelled at random moments and leave their lease and
-their claims behind.
+CLOSELOOP_STRESS_NOTICES says how many (400 without it; `make bench` takes 10,000), always 20 to a channel. Here
+routers are cancelled at random moments and leave their lease and their claims behind; the real `kill -9`, over a fifth
+as many notices, is in test_kill9.py.
 """
 
 import os
