@@ -22,6 +22,8 @@ def _with_driver(url: str) -> str:
 
 
 class DatabaseSettings(BaseModel):
+    """`pool_size`: connections to read with, and on PostgreSQL as many to write with."""
+
     url: Annotated[str, AfterValidator(_with_driver)] = "sqlite+aiosqlite:///var/closeloop.db"
     pool_size: int = 10
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.db import direct_sqlite
@@ -15,20 +16,19 @@ from shared.errors import DatabaseUnavailable
 from shared.settings import DatabaseSettings
 
 _BUSY_TIMEOUT_MS = 10_000
+POOL_PATIENCE_SECONDS = 10.0
+"""How long a free connection is waited for; then whoever asked is told to try again."""
 
 
 class Database:
-    """`transaction()` commits when the block ends well; it is the one place that commits."""
+    """`transaction()` commits when the block ends well; it is the one place that commits. Readers have connections of
+    their own, so that however many pages and figures are asked for, alerts do not wait for them."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.url = make_url(settings.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _create_engine(settings)
-        if self.is_sqlite:
-            self._writer, self._reader = _create_writer(settings), self.engine
-        else:
-            # Readers need no transaction: PostgreSQL is not told of a beginning and an end that mean nothing.
-            self._writer, self._reader = self.engine, self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = _create_writer(settings, self.url)
+        self._reader = _create_reader(settings, self.url)
         # SQLite has one writer: waiting in turn here is fairer and cheaper than its busy handler.
         self._turns = Turns() if self.is_sqlite else None
 
@@ -54,7 +54,7 @@ class Database:
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[AsyncConnection]:
         with _translated():
-            async with self._writer.begin() as connection:
+            async with self.engine.begin() as connection:
                 yield connection
 
     async def ping(self) -> None:
@@ -62,8 +62,8 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        await self._reader.dispose()
         await self.engine.dispose()
-        await self._writer.dispose()
 
 
 class _translated:
@@ -86,27 +86,34 @@ def _is_outage(error: BaseException) -> bool:
             or isinstance(error, (OperationalError, InterfaceError, InternalError))
             or state[:2] in {"08", "53", "57", "40"}
         )
-    return isinstance(error, OSError)
+    return isinstance(error, OSError | NoConnectionFree)
 
 
-def _create_engine(settings: DatabaseSettings) -> AsyncEngine:
-    url = make_url(settings.url)
-    if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, pool_size=settings.pool_size, max_overflow=5)
-        event.listen(engine.sync_engine, "checkout", _refuse_closed)
-        return engine
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    return _create_sqlite(url, direct_sqlite.connect_reader)
+def _create_writer(settings: DatabaseSettings, url: URL) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        if url.database and url.database != ":memory:":
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        return _create_sqlite(url, direct_sqlite.connect_writer, pool_size=1, max_overflow=0)
+    return _create_postgres(settings, url)
 
 
-def _create_writer(settings: DatabaseSettings) -> AsyncEngine:
-    return _create_sqlite(make_url(settings.url), direct_sqlite.connect_writer, pool_size=1, max_overflow=0)
+def _create_reader(settings: DatabaseSettings, url: URL) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        return _create_sqlite(url, direct_sqlite.connect_reader, pool_size=settings.pool_size, max_overflow=0)
+    # Readers need no transaction: PostgreSQL is not told of a beginning and an end that mean nothing.
+    return _create_postgres(settings, url, isolation_level="AUTOCOMMIT")
+
+
+def _create_postgres(settings: DatabaseSettings, url: URL, **options: Any) -> AsyncEngine:
+    pool = {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": POOL_PATIENCE_SECONDS}
+    engine = create_async_engine(url, **pool, **options)
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
 
 
 def _create_sqlite(url: URL, connect: Any, **pool: Any) -> AsyncEngine:
     arguments = {"timeout": _BUSY_TIMEOUT_MS / 1000, "async_creator_fn": connect}
-    engine = create_async_engine(url, connect_args=arguments, **pool)
+    engine = create_async_engine(url, connect_args=arguments, pool_timeout=POOL_PATIENCE_SECONDS, **pool)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
 

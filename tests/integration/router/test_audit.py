@@ -328,11 +328,11 @@ async def test_reading_figures_goes_by_the_index_on_when_promises_start(tmp_path
     router = await RouterBench.create(f"sqlite+aiosqlite:///{tmp_path}/closeloop.db")
     sent: list[tuple[str, Any]] = []
 
-    @event.listens_for(router.database.engine.sync_engine, "before_cursor_execute")
     def remember(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         sent.append((statement, parameters))
 
     async with router.database.read() as connection:
+        event.listen(connection.sync_connection, "before_cursor_execute", remember)
         _ = [promise async for promise in read_promises(connection, ALL_TIME)]
         query, parameters = next(item for item in sent if "touch_clocks" in item[0])
         explained = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)
