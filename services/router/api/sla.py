@@ -31,7 +31,8 @@ _WRONG = problems(_422="A parameter is wrong.")
 
 
 class PromiseOut(BaseModel):
-    """One promised touch: what a number in the figures is made of."""
+    """One promised touch: what a number in the figures is made of. `touched_in_time` and `closed_in_time` are null
+    while the outcome is open; a case's close-out is told by the touch that opened it."""
 
     case_id: str
     account_id: str | None
@@ -45,7 +46,11 @@ class PromiseOut(BaseModel):
     touch_due_at: datetime
     touched_at: datetime | None
     touched_in_time: bool | None
+    proof: str | None
+    close_out_due_at: datetime | None
     closed_at: datetime | None
+    closed_in_time: bool | None
+    promise_kept: bool | None
 
 
 class FiguresPage(BaseModel):
@@ -187,5 +192,6 @@ def _promise_out(promise: Promise, now: datetime) -> PromiseOut:
         **same,
         flagged_at=promise.started_at,
         touch_due_at=promise.due_at,
-        touched_in_time=metrics.touched_in_time(promise, now) if metrics.touch_due(promise, now) else None,
+        touched_in_time=metrics.touch_outcome(promise, now),
+        closed_in_time=metrics.close_out_outcome(promise, now),
     )

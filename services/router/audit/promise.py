@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-FALLBACK = "fallback"
+FALLBACK = "fallback owner"
 LEAD = "support_lead"
 CLAIMED, EVIDENCED, CONFIRMED = "claimed", "evidenced", "confirmed"
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from fastapi import HTTPException
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -114,7 +113,7 @@ class SlaPage:
         try:
             first, last = (date.fromisoformat(asked[name]) if asked.get(name) else None for name in ("from", "to"))
             return Report(window(kind, first, last, now), kind, group), ""
-        except (ValueError, OverflowError, HTTPException) as wrong:
+        except (ValueError, OverflowError) as wrong:
             return Report(window(kind, None, None, now), kind, group), f"This range cannot be shown: {wrong}."
 
     def _link(self, report: Report, kind: PeriodKind | None = None, group: Group | None = None) -> str:
