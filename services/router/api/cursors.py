@@ -3,8 +3,11 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
+Item = TypeVar("Item")
 _LONGEST = 1000
 
 
@@ -31,9 +34,21 @@ def decode(cursor: str, parts: int) -> list[str]:
     return found
 
 
+def cut(found: Sequence[Item], limit: int, cursor_of: Callable[[Item], str]) -> tuple[Sequence[Item], str | None]:
+    """A page of what was `found` when one more than `limit` was asked for, and the cursor of the next; None on the
+    last."""
+    shown = found[:limit]
+    return shown, cursor_of(shown[-1]) if len(found) > limit else None
+
+
 def _storable(text: str) -> bool:
     """A database can compare with it: no NUL, no half of a surrogate pair."""
     return "\0" not in text and text.encode("utf-8", "ignore").decode() == text
+
+
+def decode_name(cursor: str) -> str:
+    """Raises BadCursor."""
+    return decode(cursor, 1)[0]
 
 
 def encode_place(at: datetime, id_: str) -> str:

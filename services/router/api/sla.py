@@ -1,19 +1,18 @@
 """The SLA doors: figures by period and group, the cases behind each number, and both as CSV."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from services.router.api import cursors
-from services.router.api.cases import WhoCalls, place_of
+from services.router.api.cases import WhoCalls
 from services.router.api.doors import Caller
-from services.router.api.fields import Cursor, Filter, Limit, problems
+from services.router.api.fields import Filter, Limit, Place, invalid, problems
 from services.router.api.schemas import Page
 from services.router.audit import export, metrics
 from services.router.audit.case_rows import COLUMNS, case_rows
@@ -21,7 +20,7 @@ from services.router.audit.figures import Group, Line
 from services.router.audit.metrics import BY_NAME, METRICS
 from services.router.audit.periods import PeriodKind, window
 from services.router.audit.promise import Promise
-from services.router.audit.report import Behind, Report, lines_of, promises_behind
+from services.router.audit.report import Behind, Report, first_behind, lines_of, promises_behind
 from shared.clock import Clock
 from shared.db.engine import Database
 
@@ -66,11 +65,11 @@ class FiguresPage(BaseModel):
 def report_of(
     clock: Clock, period: PeriodKind, first: date | None, last: date | None, group: Group = Group.NONE
 ) -> Report:
-    """Raises HTTPException 422 in words when the range cannot be."""
+    """Raises RequestValidationError when the range cannot be."""
     try:
         return Report(window(period, first, last, clock.now()), period, group)
     except (ValueError, OverflowError) as wrong:
-        raise HTTPException(422, str(wrong)) from wrong
+        raise invalid("query.from", str(wrong)) from wrong
 
 
 def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCalls) -> APIRouter:
@@ -89,7 +88,7 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
         value: Filter = None,
     ) -> Behind:
         if metric is not None and metric not in BY_NAME:
-            raise HTTPException(422, f"`metric` is one of: {', '.join(BY_NAME)}.")
+            raise invalid("query.metric", f"is one of: {', '.join(BY_NAME)}")
         return Behind(BY_NAME.get(metric or ""), value)
 
     @router.get("/v1/sla", responses=_WRONG)
@@ -121,22 +120,14 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
         report: Annotated[Report, Depends(asked)],
         wanted: Annotated[Behind, Depends(behind)],
         _: Annotated[Caller, Depends(who_calls)],
+        after: Place,
         limit: Limit = 50,
-        cursor: Cursor = None,
     ) -> Page[PromiseOut]:
         """The promised touches behind a number, oldest first."""
-        now, after = clock.now(), place_of(cursor)
-        found: list[Promise] = []
-        async with (
-            database.read() as connection,
-            aclosing(promises_behind(connection, report, wanted, now, after)) as promises,
-        ):
-            async for promise in promises:
-                found.append(promise)
-                if len(found) > limit:
-                    break
-        shown = found[:limit]
-        more = cursors.encode_place(shown[-1].started_at, shown[-1].clock_id) if len(found) > limit else None
+        now = clock.now()
+        async with database.read() as connection:
+            found = await first_behind(connection, report, wanted, now, limit + 1, after)
+        shown, more = cursors.cut(found, limit, place_of)
         return Page(items=[_promise_out(promise, now) for promise in shown], next_cursor=more)
 
     @router.get("/v1/sla/cases.csv", response_class=StreamingResponse, responses={**_WRONG, **_CSV_ANSWER})
@@ -150,6 +141,11 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
         return csv_answer(_case_lines(database, report, wanted, clock.now(), bom), "cases.csv")
 
     return router
+
+
+def place_of(promise: Promise) -> str:
+    """The cursor that leads on from there."""
+    return cursors.encode_place(promise.started_at, promise.clock_id)
 
 
 def csv_answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:

@@ -56,3 +56,21 @@ async def promises_behind(
         async for promise in promises:
             if behind.has(promise, report.group, now):
                 yield promise
+
+
+async def first_behind(
+    connection: Connection,
+    report: Report,
+    behind: Behind,
+    now: datetime,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+) -> list[Promise]:
+    """A page of them."""
+    found: list[Promise] = []
+    async with aclosing(promises_behind(connection, report, behind, now, after)) as promises:
+        async for promise in promises:
+            found.append(promise)
+            if len(found) == limit:
+                break
+    return found

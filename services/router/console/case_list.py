@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.router.api import cursors
+from services.router.api.cases import place_of
 from services.router.audit.facts.standing import standing
 from services.router.cases import Cases, InvalidCommand, NotFound, Refused
-from services.router.console.pages import SECURITY, Pages, with_query
+from services.router.console.pages import SECURITY, Pages, cursor_of, with_query
 from services.router.domain.case import Severity, Status
 from services.router.domain.masking import masked
 from services.router.sessions import Session
@@ -58,7 +59,7 @@ class CaseList:
     ) -> Response:
         now = self._clock.now()
         chosen = _chosen(request)
-        after = _place(request.query_params.get("cursor"))
+        after = cursor_of(request, cursors.decode_place)
         async with self._database.read() as connection:
             views = await list_cases(
                 connection,
@@ -68,23 +69,19 @@ class CaseList:
                 **{**chosen, "overdue": bool(chosen["overdue"]) or None},
             )
             state = await standing(connection, now)
-        shown = [masked(view) for view in views[:PAGE]]
-        older = None
-        if len(views) > PAGE:
-            last = shown[-1].case
-            older = with_query("/", **chosen, cursor=cursors.encode_place(last.opened_at, last.id))
+        shown, cursor = cursors.cut(views, PAGE, place_of)
         prefilled = {"account_id": _clean(request.query_params.get("open", "")), "subject": "", "wrong": ""}
         return self._pages.render(
             "cases.html",
             session,
             request,
             status,
-            views=shown,
+            views=[masked(view) for view in shown],
             standing=state,
             chosen=chosen,
             filtered=any(chosen.values()),
             chips=_chips(chosen, session),
-            older=older,
+            older=with_query("/", **chosen, cursor=cursor) if cursor else None,
             newest="/" if after is None else with_query("/", **chosen),
             paged=after is not None,
             typed=typed or prefilled,
@@ -120,13 +117,6 @@ def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[s
         [chip(status.value.capitalize(), status=status.value) for status in Status],
         [chip(severity.value.capitalize(), severity=severity.value) for severity in reversed(Severity)],
     ]
-
-
-def _place(cursor: str | None) -> Any:
-    try:
-        return cursors.decode_place(cursor) if cursor else None
-    except cursors.BadCursor:
-        return None
 
 
 def _clean(text: str, longest: int = _LONGEST) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from services.router.api import cursors
 from services.router.console import wording
 from services.router.sessions import Session, Sessions
 from shared.clock import Clock
@@ -25,6 +26,7 @@ SECURITY = {
     "cache-control": "no-store",
 }
 
+Decoded = TypeVar("Decoded")
 Handler = Callable[[Request, Session], Awaitable[Response]]
 
 
@@ -82,6 +84,14 @@ def own_path(path: str) -> str:
     """The path when it stays in this console, else `/`: a sign-in never leads to another site."""
     safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if safe else "/"
+
+
+def cursor_of(request: Request, decode: Callable[[str], Decoded]) -> Decoded | None:
+    """Where the page before ended; the first page when there was none, or it cannot be read."""
+    try:
+        return decode(request.query_params.get("cursor", ""))
+    except cursors.BadCursor:
+        return None
 
 
 def with_query(path: str, **values: str | None) -> str:

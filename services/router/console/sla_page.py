@@ -1,8 +1,7 @@
 """The SLA figures: charts over time, the table of METRICS, and the cases behind each number."""
 
-from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -10,15 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.router.api import cursors
-from services.router.api.sla import link_to_cases
+from services.router.api.sla import link_to_cases, place_of
 from services.router.audit.figures import Group, Line
 from services.router.audit.metrics import BY_NAME, METRICS, Number
 from services.router.audit.periods import PeriodKind, starts, window
-from services.router.audit.promise import Promise
-from services.router.audit.report import Behind, Report, lines_of, promises_behind
+from services.router.audit.report import Behind, Report, first_behind, lines_of
 from services.router.console import charts, wording
 from services.router.console.charts import Point
-from services.router.console.pages import Pages, with_query
+from services.router.console.pages import Pages, cursor_of, with_query
 from services.router.sessions import Session
 from shared.db.engine import Database
 from shared.runtime import Runtime
@@ -73,21 +71,11 @@ class SlaPage:
         report, wrong = self._report(request)
         metric = BY_NAME.get(request.query_params.get("metric", ""))
         value = request.query_params.get("value")
-        now, after = self._clock.now(), _place(request.query_params.get("cursor"))
-        found: list[Promise] = []
-        behind = Behind(metric, value)
-        async with (
-            self._database.read() as connection,
-            aclosing(promises_behind(connection, report, behind, now, after)) as promises,
-        ):
-            async for promise in promises:
-                found.append(promise)
-                if len(found) > _PAGE:
-                    break
-        shown = found[:_PAGE]
+        now, after = self._clock.now(), cursor_of(request, cursors.decode_place)
+        async with self._database.read() as connection:
+            found = await first_behind(connection, report, Behind(metric, value), now, _PAGE + 1, after)
+        shown, cursor = cursors.cut(found, _PAGE, place_of)
         query = {**_query(report), "metric": metric.name if metric else None, "value": value}
-        last = shown[-1] if len(found) > _PAGE else None
-        more = with_query(_DOOR, **query, cursor=cursors.encode_place(last.started_at, last.clock_id)) if last else None
         return self._pages.render(
             "sla_cases.html",
             session,
@@ -99,7 +87,7 @@ class SlaPage:
             report=report,
             days=_days(report),
             promises=shown,
-            more=more,
+            more=with_query(_DOOR, **query, cursor=cursor) if cursor else None,
             download=with_query("/v1/sla/cases.csv", **query),
             back=with_query("/sla", **_query(report)),
         )
@@ -197,10 +185,3 @@ def _query(report: Report) -> dict[str, str | None]:
 
 def _download(door: str, report: Report) -> str:
     return with_query(door, **_query(report), bom="true")
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    try:
-        return cursors.decode_place(cursor) if cursor else None
-    except cursors.BadCursor:
-        return None

@@ -159,6 +159,53 @@ WRONG_RANGES = [
 PROBLEM = "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["/v1/cases/L-A/note", "/v1/cases", "/v1/covers", "/signin", "/cases"])
+@pytest.mark.parametrize("told", [True, False], ids=["length told", "in pieces"])
+async def test_a_body_nobody_could_need_is_refused_before_it_is_kept(doors: Doors, path: str, told: bool) -> None:
+    taken = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(64):
+            taken += 1
+            yield b"x" * 1024 * 1024
+
+    headers = {"content-type": "application/x-www-form-urlencoded" if "v1" not in path else "application/json"}
+    if told:
+        headers["content-length"] = str(64 * 1024 * 1024)
+    async with doors.client(token=None) as stranger:
+        answer = await stranger.post(path, content=pieces(), headers=headers)
+    assert taken <= 5
+    if path == "/cases" and not told:
+        assert answer.status_code == 303, "a page without a session leads to the sign-in and reads nothing"
+    else:
+        assert answer.status_code in (413, 400), "a form's own limit may come first"
+
+
+async def test_every_422_names_what_is_wrong_in_the_same_form(
+    router: RouterBench, http: httpx.AsyncClient, doors: Doors
+) -> None:
+    case = (await router.low()).case
+    refused = {
+        "query.cursor": await http.get("/v1/cases?cursor=W10"),
+        "query.metric": await http.get("/v1/sla/cases?metric=happiness"),
+        "query.from": await http.get("/v1/sla?from=2026-02-01&to=2026-01-01"),
+        "query.limit": await http.get("/v1/covers?limit=0"),
+        "body.actor": await http.post(f"/v1/cases/{case.id}/note", json={"note": "x"}),
+        "body.until": await http.post(
+            f"/v1/cases/{case.id}/snooze", json={"actor": ANA, "reason": "x", "until": "2029-01-01T00:00:00Z"}
+        ),
+        "body.subject": await http.post("/v1/cases", json={"account_id": "acme", "subject": " ", "actor": ANA}),
+        "body.timezone": await http.post("/v1/covers", json={"person": ANA, "actor": ANA, "timezone": "Mars/Base"}),
+    }
+    for at, answer in refused.items():
+        assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM), at
+        problem = answer.json()
+        (error,) = problem["errors"]
+        assert error["at"] == at
+        assert error["problem"] in problem["detail"], "who reads the detail alone knows it too"
+
+
 async def answers(http: httpx.AsyncClient, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
     """What each path answers: status and content type."""
     found = {path: await http.get(path) for path in paths}
@@ -176,7 +223,7 @@ async def test_a_wrong_field_is_named(router: RouterBench, http: httpx.AsyncClie
 
 
 async def test_what_is_not_there_is_a_404(http: httpx.AsyncClient) -> None:
-    paths = ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none"]
+    paths = ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none", "/v1/nothing"]
     assert await answers(http, paths) == dict.fromkeys(paths, (404, PROBLEM))
 
 
