@@ -108,15 +108,20 @@ async def test_a_number_leads_to_its_cases_and_a_chip_filters(desk: Desk) -> Non
     await expect(page.locator("tbody tr")).to_have_count(2)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_is_wider_than_a_phone(desk: Desk, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 320)])
+async def test_no_page_is_wider_than_a_phone(desk: Desk, scheme: str, width: int) -> None:
     case = (await desk.router.low(comment="x" * 400)).case
     page = desk.page
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    await page.set_viewport_size({"width": 390, "height": 800})
-    for path in ("/", f"/cases/{case.id}", "/sla", "/sla/cases", "/accounts", "/accounts/unmatched", "/health"):
+    await page.set_viewport_size({"width": width, "height": 800})
+    await desk.router.low(record_id="r2", requester_email=f"{'x' * 50}@{'stray' * 9}.example")
+    await desk.router.away(ANA, LEA)
+    lists = ("/accounts", "/accounts/unmatched", "/covers", "/sources", "/health")
+    for path in ("/", f"/cases/{case.id}", "/sla", "/sla?group=owner", "/sla/cases", *lists):
         await page.goto(desk.url + path)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+        too_wide = "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).length"
+        assert await page.evaluate(too_wide) == 0, f"a list on {path} scrolls sideways"
 
 
 async def test_signing_out_ends_it(desk: Desk) -> None:

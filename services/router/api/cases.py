@@ -66,6 +66,10 @@ def _add_reading(router: APIRouter, database: Database, clock: Clock, who_calls:
         account_id: Filter = None,
         severity: Annotated[Severity | None, BLANK_IS_NONE] = None,
         overdue: Annotated[bool | None, BLANK_IS_NONE, Query(description="A touch is due and not made.")] = None,
+        ended: Annotated[bool | None, BLANK_IS_NONE, Query(description="Closed or dismissed.")] = None,
+        unowned: Annotated[
+            bool | None, BLANK_IS_NONE, Query(description="With the fallback owner: nobody better is known.")
+        ] = None,
         limit: Limit = 50,
     ) -> Page[CaseOut]:
         """Cases, newest first."""
@@ -80,6 +84,8 @@ def _add_reading(router: APIRouter, database: Database, clock: Clock, who_calls:
                 account_id=account_id,
                 severity=severity,
                 overdue=overdue,
+                ended=ended,
+                unowned=unowned,
                 after=after,
             )
         shown, more = cursors.cut(views, limit, place_of)
@@ -120,7 +126,7 @@ def _add_opening(
         actor = actor_of(body.actor, caller)
         now = clock.now()
         try:
-            async with database.transaction() as tx:
+            async with database.transaction(urgent=True) as tx:
                 case = await cases.open_by_hand(
                     tx, account_id=body.account_id, actor=actor, subject=body.subject, now=now
                 )
@@ -152,7 +158,7 @@ async def run_command(
     database: Database, cases: Cases, wake: Wake, case_id: str, command: Command, now: datetime
 ) -> CommandDone:
     """Apply and commit, then wake the delivery. Raises NotFound, Refused, InvalidCommand."""
-    async with database.transaction() as tx:
+    async with database.transaction(urgent=True) as tx:
         applied = await cases.apply(tx, case_id, command, now)
         view = await load_view(tx, case_id)
     wake()

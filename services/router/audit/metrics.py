@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.router.audit.promise import CLAIMED, CONFIRMED, EVIDENCED, FALLBACK, Promise
+from services.router.audit.promise import CLAIMED, CONFIRMED, EVIDENCED, Promise
+from services.router.domain.owners import FALLBACK
 
 Counts = Callable[[Promise, datetime], bool]
 Seconds = Callable[[Promise, datetime], float | None]
@@ -73,7 +74,7 @@ def reopened(promise: Promise, now: datetime) -> bool:
 
 
 def unowned(promise: Promise, now: datetime) -> bool:
-    return promise.opens and (not promise.owner or FALLBACK in promise.owner_reason.lower())
+    return promise.opens and (not promise.owner or FALLBACK in promise.owner_reason)
 
 
 def touched(promise: Promise, now: datetime) -> bool:

@@ -19,7 +19,9 @@ from shared.db.engine import Database
 from shared.runtime import Runtime
 
 PAGE = 50
-_FILTERS = ("status", "severity", "owner", "account_id", "overdue")
+_FILTERS = ("status", "severity", "owner", "account_id")
+# Filters that are on or off, and what they say when they are on.
+_FLAGS = {"overdue": "true", "ended": "false", "unowned": "true"}
 _LONGEST = 320
 
 
@@ -42,7 +44,7 @@ class CaseList:
             return self._pages.refused(session, request)
         account_id, subject = (_clean(str(form.get(name, "")), 20_000) for name in ("account_id", "subject"))
         try:
-            async with self._database.transaction() as tx:
+            async with self._database.transaction(urgent=True) as tx:
                 case = await self._cases.open_by_hand(
                     tx, account_id=account_id, actor=session.email, subject=subject, now=self._clock.now()
                 )
@@ -66,7 +68,7 @@ class CaseList:
                 now=now,
                 limit=PAGE + 1,
                 after=after,
-                **{**chosen, "overdue": bool(chosen["overdue"]) or None},
+                **{**chosen, **{name: chosen[name] and on == "true" for name, on in _FLAGS.items()}},
             )
             state = await standing(connection, now)
         shown, cursor = cursors.cut(views, PAGE, place_of)
@@ -96,8 +98,9 @@ def _chosen(request: Request) -> dict[str, Any]:
         asked["status"] = None
     if asked["severity"] not in set(Severity):
         asked["severity"] = None
-    asked["overdue"] = "true" if asked["overdue"] == "true" else None
-    return asked
+    asked["owner"] = asked["owner"] and asked["owner"].lower()
+    flags = {name: on if request.query_params.get(name) == on else None for name, on in _FLAGS.items()}
+    return {**asked, **flags}
 
 
 def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[str, str, bool]]]:
@@ -107,9 +110,11 @@ def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[s
         on = all(chosen[name] == value for name, value in change.items())
         return label, with_query("/", **{**chosen, **(dict.fromkeys(change) if on else change)}), on
 
-    people = [chip("Overdue", overdue="true"), chip("Mine", owner=session.email)]
+    people = [chip("Not ended", ended="false"), chip("Overdue", overdue="true"), chip("Mine", owner=session.email)]
     if chosen["owner"] not in (None, session.email):
         people.append(chip(f"Owner {chosen['owner']}", owner=str(chosen["owner"])))
+    if chosen["unowned"]:
+        people.append(chip("With the fallback owner", unowned="true"))
     if chosen["account_id"]:
         people.append(chip(f"Account {chosen['account_id']}", account_id=chosen["account_id"]))
     return [

@@ -13,6 +13,8 @@ from services.router.api import cursors
 from services.router.console import wording
 from services.router.sessions import Session, Sessions
 from shared.clock import Clock
+from shared.errors import TransientError
+from shared.web import RETRY_AFTER_SECONDS
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -31,7 +33,7 @@ Handler = Callable[[Request, Session], Awaitable[Response]]
 
 
 class Pages:
-    """Renders templates; `signed_in` wraps the pages that need a person."""
+    """Renders templates; `signed_in` wraps the pages that need a person, `open` those that do not."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self.sessions = sessions
@@ -62,9 +64,26 @@ class Pages:
             session = self.sessions.of(request)
             if session is None:
                 return to_sign_in(request)
-            return await handler(request, session)
+            try:
+                return await handler(request, session)
+            except TransientError:
+                return self._unavailable(session, request)
 
         return page
+
+    def open(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def page(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except TransientError:
+                return self._unavailable(None, request)
+
+        return page
+
+    def _unavailable(self, session: Session | None, request: Request) -> Response:
+        response = self.render("unavailable.html", session, request, 503, sent=request.method == "POST")
+        response.headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+        return response
 
     def missing(self, session: Session, request: Request, words: str) -> Response:
         return self.render("missing.html", session, request, 404, missing=words)

@@ -277,6 +277,8 @@ async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> N
     assert len(await owners(overdue="false")) == 1
     assert await owners(status="closed") == []
     assert len(await owners(severity="medium")) == 2
+    assert await owners(unowned="false") == [ANA]
+    assert (len(await owners(ended="false")), await owners(ended="true")) == (3, [])
     assert len(await owners(status="", owner="", account_id="", severity="", overdue="", cursor="")) == 3
 
 
