@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -44,6 +44,22 @@ def cut(found: Sequence[Item], limit: int, cursor_of: Callable[[Item], str]) -> 
 def _storable(text: str) -> bool:
     """A database can compare with it: no NUL, no half of a surrogate pair."""
     return "\0" not in text and text.encode("utf-8", "ignore").decode() == text
+
+
+def encode_line(period: date, group: str) -> str:
+    return encode(period.isoformat(), group)
+
+
+def decode_line(cursor: str) -> tuple[date, str]:
+    """Raises BadCursor."""
+    day, group = decode(cursor, 2)
+    try:
+        period = date.fromisoformat(day)
+    except ValueError as wrong:
+        raise BadCursor("not a cursor of this list") from wrong
+    if period.year == date.max.year:
+        raise BadCursor("a period that cannot end")
+    return period, group
 
 
 def decode_name(cursor: str) -> str:

@@ -1,7 +1,7 @@
 """Kinds of values that requests carry, with their limits: what a database or a journal could not keep is refused."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query
@@ -56,12 +56,18 @@ async def _place(cursor: _Cursor = None) -> tuple[datetime, str] | None:
     return _read(cursors.decode_place, cursor)
 
 
+async def _line(cursor: _Cursor = None) -> tuple[date, str] | None:
+    return _read(cursors.decode_line, cursor)
+
+
 async def _name(cursor: _Cursor = None) -> str:
     return _read(cursors.decode_name, cursor) or ""
 
 
 Place = Annotated[tuple[datetime, str] | None, Depends(_place)]
 """Where the page before ended: an instant and an id."""
+LinePlace = Annotated[tuple[date, str] | None, Depends(_line)]
+"""Where the page before ended: a period and a group."""
 Name = Annotated[str, Depends(_name)]
 """Where the page before ended: the last name, blank on the first page."""
 

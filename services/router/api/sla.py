@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from services.router.api import cursors
 from services.router.api.cases import WhoCalls
 from services.router.api.doors import Caller
-from services.router.api.fields import Filter, Limit, Place, invalid, problems
+from services.router.api.fields import Filter, Limit, LinePlace, Place, invalid, problems
 from services.router.api.schemas import Page
 from services.router.audit import export, metrics
 from services.router.audit.case_rows import COLUMNS, case_rows
@@ -24,6 +24,7 @@ from services.router.audit.report import Behind, Report, first_behind, lines_of,
 from shared.clock import Clock
 from shared.db.engine import Database
 
+MOST_LINES = 500
 CSV = "text/csv; charset=utf-8"
 _CSV_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 _WRONG = problems(_422="A parameter is wrong.")
@@ -93,14 +94,19 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
 
     @router.get("/v1/sla", responses=_WRONG)
     async def figures(
-        report: Annotated[Report, Depends(asked)], _: Annotated[Caller, Depends(who_calls)]
+        report: Annotated[Report, Depends(asked)],
+        after: LinePlace,
+        _: Annotated[Caller, Depends(who_calls)],
+        limit: Annotated[int, Query(ge=1, le=MOST_LINES, description="Items on a page.")] = MOST_LINES,
     ) -> FiguresPage:
         """SLA figures, newest period first. A period counts the touches promised in it; it is final when
         `touch_pending` is 0. Periods in which nothing was flagged have no item."""
         async with database.read() as connection:
-            lines = await lines_of(connection, report, clock.now())
+            lines = await lines_of(connection, report, clock.now(), after)
+        shown, more = cursors.cut(lines, limit, place_of_line)
         return FiguresPage(
-            items=[_item(line, report) for line in lines],
+            items=[_item(line, report) for line in shown],
+            next_cursor=more,
             target=target,
             definitions={metric.name: f"{metric.words} ({metric.unit})" for metric in METRICS},
         )
@@ -146,6 +152,11 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
 def place_of(promise: Promise) -> str:
     """The cursor that leads on from there."""
     return cursors.encode_place(promise.started_at, promise.clock_id)
+
+
+def place_of_line(line: Line) -> str:
+    """The cursor that leads on from there."""
+    return cursors.encode_line(line.period, line.group)
 
 
 def csv_answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:

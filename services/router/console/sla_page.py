@@ -1,5 +1,6 @@
 """The SLA figures: charts over time, the table of METRICS, and the cases behind each number."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.router.api import cursors
-from services.router.api.sla import link_to_cases, place_of
+from services.router.api.sla import MOST_LINES, link_to_cases, place_of, place_of_line
 from services.router.audit.figures import Group, Line
 from services.router.audit.metrics import BY_NAME, METRICS, Number
 from services.router.audit.periods import PeriodKind, starts, window
@@ -23,8 +24,6 @@ from shared.runtime import Runtime
 
 _DOOR = "/sla/cases"
 _PAGE = 100
-# Twenty numbers with links in each: a browser takes no pleasure in more. The CSV has them all.
-_MOST_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,8 @@ class SlaPage:
         report, wrong = self._report(request)
         now = self._clock.now()
         async with self._database.read() as connection:
-            lines = await lines_of(connection, report, now)
+            found = await lines_of(connection, report, now, cursor_of(request, cursors.decode_line))
+        lines, cursor = cursors.cut(found, MOST_LINES, place_of_line)
         return self._pages.render(
             "sla.html",
             session,
@@ -59,8 +59,8 @@ class SlaPage:
             wrong=wrong,
             report=report,
             days=_days(report),
-            rows=[_row(line, report) for line in lines[:_MOST_ROWS]],
-            beyond=len(lines) - _MOST_ROWS,
+            rows=[_row(line, report) for line in lines],
+            more=with_query("/sla", **_query(report), cursor=cursor) if cursor else None,
             metrics=METRICS,
             charts=self._charts(lines, report) if report.group is Group.NONE and lines else [],
             target=self._target,
@@ -113,7 +113,7 @@ class SlaPage:
         changed = {"period": (kind or report.kind).value, "group": (group or report.group).value}
         return with_query("/sla", **{**kept, **changed})
 
-    def _charts(self, lines: list[Line], report: Report) -> list[Chart]:
+    def _charts(self, lines: Sequence[Line], report: Report) -> list[Chart]:
         by_period = {line.period: line for line in lines}
         periods = list(starts(report.within, report.kind))
 
@@ -147,7 +147,9 @@ def shown(metric_name: str, value: Number) -> str:
     return f"{value:g} %" if unit == "percent" else f"{value:,}"
 
 
-def _chart(title: str, name: str, legend: tuple[str, ...], picture: Markup, lines: list[Line], report: Report) -> Chart:
+def _chart(
+    title: str, name: str, legend: tuple[str, ...], picture: Markup, lines: Sequence[Line], report: Report
+) -> Chart:
     """The number beside it is that of the newest period that has one."""
     newest = next((line for line in lines if line.figures[name] is not None), lines[0])
     note = f"{report.kind.value} of {_day(newest.period)}"

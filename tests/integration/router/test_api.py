@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.router.api import cursors
 from services.router.domain import commands
 from shared.events.catalog import AccountUpdated
 from shared.events.envelope import Message, from_message
@@ -262,6 +263,29 @@ async def test_pages_lead_through_every_case_once_newest_first(router: RouterBen
     assert places == sorted(places, reverse=True)
 
 
+async def test_who_pages_while_cases_change_misses_none_and_sees_none_twice(
+    router: RouterBench, http: httpx.AsyncClient
+) -> None:
+    async def opens(name: str) -> None:
+        await router.hears(router.answer(1, record_id=name, requester_email=f"x@{name}.example"))
+
+    for number in range(9):
+        await opens(f"c{number}")
+        router.clock.advance(timedelta(minutes=number % 2))
+    before = [view.case for view in await router.all_cases()]
+    seen: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = await get(http, "/v1/cases", limit=2, status="open", cursor=cursor)
+        seen += [case["id"] for case in page["items"]]
+        cursor = page["next_cursor"]
+        await opens(f"n{len(seen)}")
+        if len(seen) == 2:
+            gone = before[-1]
+            await router.does(gone.id, _touch(router))
+    assert seen == [case.id for case in before if case.id != gone.id]
+
+
 async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> None:
     await router.low(record_id="r1")
     await router.hears(router.answer(1, record_id="r2", requester_email="x@stray.example"))
@@ -392,6 +416,19 @@ async def test_cases_as_csv_open_as_text_in_a_spreadsheet(router: RouterBench, h
     figures = await http.get("/v1/sla.csv")
     (line,) = csv.DictReader(io.StringIO(figures.text, newline=""))
     assert (line["period"], line["flagged"], line["touched_in_time_pct"]) == ("2026-11-02", "1", "")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [("9999-12-31", "x"), ("0001-01-01", "x"), ("2026-11-02", "\N{PILE OF POO}"), ("2026-13-02", "x"), ("", "x")],
+)
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+async def test_a_cursor_made_by_hand_is_never_a_crash(
+    http: httpx.AsyncClient, parts: tuple[str, str], period: str
+) -> None:
+    answer = await http.get("/v1/sla", params={"cursor": cursors.encode(*parts), "period": period})
+    assert answer.status_code in (200, 422)
+    assert answer.headers["content-type"] in ("application/json", PROBLEM)
 
 
 async def test_a_range_that_cannot_be_is_a_422(http: httpx.AsyncClient) -> None:
