@@ -124,6 +124,21 @@ async def test_no_page_is_wider_than_a_phone(desk: Desk, scheme: str, width: int
         assert await page.evaluate(too_wide) == 0, f"a list on {path} scrolls sideways"
 
 
+async def test_the_keyboard_and_a_screen_reader_reach_the_content_and_every_bar(desk: Desk) -> None:
+    case = (await desk.router.low()).case
+    page = desk.page
+    await page.goto(f"{desk.url}/sla")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Day", exact=True)).to_be_focused()
+    bar = page.get_by_role("group", name="Responses flagged").get_by_role("link", name="week of 2 Nov: Answers flagged")
+    await bar.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tbody tr")).to_contain_text(case.id)
+
+
 async def test_signing_out_ends_it(desk: Desk) -> None:
     await desk.page.get_by_role("button", name="Sign out").click()
     await desk.page.goto(f"{desk.url}/sla")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.router.api import cursors
 from services.router.api.bodies import DOORS, Door, OpenBody
 from services.router.api.doors import Caller
-from services.router.api.fields import BLANK_IS_NONE, TOO_LARGE, CaseId, Filter, Limit, Place, invalid, problems
+from services.router.api.fields import BLANK_IS_NONE, OF_BODIES, CaseId, Filter, Limit, Place, invalid, problems
 from services.router.api.schemas import (
     CaseOut,
     CommandDone,
@@ -49,7 +49,7 @@ def case_router(database: Database, cases: Cases, clock: Clock, wake: Wake, who_
                 _403="A console session without its CSRF token.",
                 _404="No such case.",
                 _409="The state forbids it; the detail says who was first.",
-                _413=TOO_LARGE,
+                **OF_BODIES,
                 _422="A field is wrong; `errors` names it.",
             ),
         )
@@ -118,7 +118,7 @@ def _add_opening(
         status_code=201,
         response_model=CaseOut,
         responses=problems(
-            _403="A session without its CSRF token.", _404="No such account.", _413=TOO_LARGE, _422="A field is wrong."
+            _403="A session without its CSRF token.", _404="No such account.", _422="A field is wrong.", **OF_BODIES
         ),
     )
     async def open_by_hand(body: OpenBody, caller: Annotated[Caller, Depends(who_calls)]) -> Any:

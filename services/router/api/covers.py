@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.router.api import cursors
 from services.router.api.cases import WhoCalls, actor_of, refusal
 from services.router.api.doors import Caller
-from services.router.api.fields import TOO_LARGE, Email, Filter, Instant, Key, Limit, Place, Text, problems
+from services.router.api.fields import OF_BODIES, Email, Filter, Instant, Key, Limit, Place, Text, problems
 from services.router.api.schemas import Page
 from services.router.cases import InvalidCommand, NotFound
 from services.router.covering import Absence, Covering
@@ -92,7 +92,7 @@ def cover_router(database: Database, covering: Covering, clock: Clock, who_calls
         status_code=201,
         response_model=CoverEntered,
         responses=problems(
-            _403="A session without its CSRF token.", _413=TOO_LARGE, _422="A field is wrong; `errors` names it."
+            _403="A session without its CSRF token.", _422="A field is wrong; `errors` names it.", **OF_BODIES
         ),
     )
     async def enter(body: CoverBody, caller: Annotated[Caller, Depends(who_calls)]) -> Any:

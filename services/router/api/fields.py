@@ -71,7 +71,7 @@ LinePlace = Annotated[tuple[date, str] | None, Depends(_line)]
 Name = Annotated[str, Depends(_name)]
 """Where the page before ended: the last name, blank on the first page."""
 
-TOO_LARGE = "The body is over 4 MiB."
+OF_BODIES = {"_400": "The body cannot be parsed.", "_413": "The body is over 4 MiB."}
 PROBLEM_CONTENT: dict[str, Any] = {
     "application/problem+json": {
         "schema": {

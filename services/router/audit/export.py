@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones are those of East Asian keyboards; Excel there takes them for the narrow ones.
+_DANGEROUS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def cell(value: Any) -> str:
