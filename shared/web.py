@@ -196,9 +196,16 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"at": ".".join(map(str, item["loc"])), "problem": item["msg"]} for item in error.errors()]
+    errors = [{"at": ".".join(map(str, item["loc"])), "problem": _problem(item)} for item in error.errors()]
     first = f"{errors[0]['at']}: {errors[0]['problem']}" if errors else ""
     return problem(422, f"The request does not have the documented form. {first}".rstrip(), errors=errors)
+
+
+def _problem(item: Any) -> str:
+    # What curl sends when nobody tells it otherwise is a form, and "not a valid dictionary" helps nobody.
+    if item.get("type") == "model_attributes_type" and isinstance(item.get("input"), bytes):
+        return "Send JSON, with `content-type: application/json`"
+    return str(item["msg"])
 
 
 async def _on_transient(_: Request, error: Exception) -> Response:

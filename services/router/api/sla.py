@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from services.router.api import cursors
 from services.router.api.cases import WhoCalls
 from services.router.api.doors import Caller
-from services.router.api.fields import Filter, Limit, LinePlace, Place, invalid, problems
+from services.router.api.fields import BLANK_IS_NONE, Filter, Limit, LinePlace, Place, invalid, problems
 from services.router.api.schemas import Page
 from services.router.audit import export, metrics
 from services.router.audit.case_rows import COLUMNS, case_rows
@@ -78,19 +78,21 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
 
     async def asked(
         period: PeriodKind = PeriodKind.WEEK,
-        first: Annotated[date | None, Query(alias="from", description="First day, included (UTC).")] = None,
-        last: Annotated[date | None, Query(alias="to", description="Last day, included (UTC).")] = None,
+        first: Annotated[
+            date | None, BLANK_IS_NONE, Query(alias="from", description="First day, included (UTC).")
+        ] = None,
+        last: Annotated[date | None, BLANK_IS_NONE, Query(alias="to", description="Last day, included (UTC).")] = None,
         group: Group = Group.NONE,
     ) -> Report:
         return report_of(clock, period, first, last, group)
 
     async def behind(
-        metric: Annotated[str | None, Query(description=f"One of: {', '.join(BY_NAME)}.")] = None,
+        metric: Annotated[str | None, BLANK_IS_NONE, Query(description=f"One of: {', '.join(BY_NAME)}.")] = None,
         value: Filter = None,
     ) -> Behind:
         if metric is not None and metric not in BY_NAME:
             raise invalid("query.metric", f"is one of: {', '.join(BY_NAME)}")
-        return Behind(BY_NAME.get(metric or ""), value)
+        return Behind(BY_NAME[metric] if metric else None, value)
 
     @router.get("/v1/sla", responses=_WRONG)
     async def figures(

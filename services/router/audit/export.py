@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-# The wide ones are those of East Asian keyboards; Excel there takes them for the narrow ones.
+# The full-width ones too, in case a spreadsheet for East Asian languages takes them for the narrow ones.
 _DANGEROUS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 

@@ -158,6 +158,7 @@ WRONG_RANGES = [
     "from=x",
 ]
 PROBLEM = "application/problem+json"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.mark.parametrize("path", ["/v1/cases/L-A/note", "/v1/cases", "/v1/covers", "/signin", "/cases"])
@@ -197,6 +198,7 @@ async def test_every_422_names_what_is_wrong_in_the_same_form(
             f"/v1/cases/{case.id}/snooze", json={"actor": ANA, "reason": "x", "until": "2029-01-01T00:00:00Z"}
         ),
         "body.subject": await http.post("/v1/cases", json={"account_id": "acme", "subject": " ", "actor": ANA}),
+        "body": await http.post(f"/v1/cases/{case.id}/note", content=b'{"note": "x"}', headers=FORM),
         "body.timezone": await http.post("/v1/covers", json={"person": ANA, "actor": ANA, "timezone": "Mars/Base"}),
     }
     for at, answer in refused.items():
@@ -205,6 +207,7 @@ async def test_every_422_names_what_is_wrong_in_the_same_form(
         (error,) = problem["errors"]
         assert error["at"] == at
         assert error["problem"] in problem["detail"], "who reads the detail alone knows it too"
+    assert "content-type: application/json" in refused["body"].text, "curl sends a form unless told otherwise"
 
 
 async def answers(http: httpx.AsyncClient, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -302,6 +305,9 @@ async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> N
     assert await owners(status="closed") == []
     assert len(await owners(severity="medium")) == 2
     assert await owners(unowned="false") == [ANA]
+    assert (
+        len((await get(http, "/v1/sla/cases", metric="", value="", cursor="", **{"from": "", "to": ""}))["items"]) == 3
+    )
     assert (len(await owners(ended="false")), await owners(ended="true")) == (3, [])
     assert len(await owners(status="", owner="", account_id="", severity="", overdue="", cursor="")) == 3
 

@@ -69,8 +69,28 @@ async def assert_explained(router: RouterBench, period: str, group: str) -> None
             for metric in METRICS:
                 found = await every(http, item["cases"][metric.name], limit=3)
                 assert listed(found) == keys(by_hand.behind(metric.name, touches, now)), metric.name
-        sheet = csv.DictReader(io.StringIO((await http.get("/v1/sla.csv", params=within)).text, newline=""))
+        sheet = await rows(http, "/v1/sla.csv", within)
         assert [{name: row[name] for name in told_names()} for row in sheet] == [as_text(item) for item in items]
+        assert_recounted(
+            await rows(http, "/v1/sla/cases.csv", within), [t for cell in expected.values() for t in cell], now
+        )
+
+
+async def rows(http: httpx.AsyncClient, path: str, within: dict[str, str]) -> list[dict[str, str]]:
+    answer = await http.get(path, params=within)
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def assert_recounted(sheet: list[dict[str, str]], touches: list[Touch], now: datetime) -> None:
+    """Whoever has only the spreadsheet of cases counts the same."""
+    assert Counter((row["case_id"], datetime.fromisoformat(row["flagged_at"])) for row in sheet) == keys(touches)
+    told = by_hand.figures(touches, now)
+    for column, part, whole in (
+        ("touched_in_time", "touched_in_time", "touch_due"),
+        ("closed_in_time", "closed_in_time", "close_out_due"),
+    ):
+        values = [row[column] for row in sheet]
+        assert (values.count("yes"), len(values) - values.count("")) == (told[part], told[whole]), column
 
 
 def told_names() -> list[str]:
