@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.domain import ANA, LEA
 from tests.support.router import RouterBench
-from tests.support.router_doors import Doors
+from tests.support.router_doors import TOKEN, Doors
 from tests.support.slack_sandbox import serving
 
 ATTACK = '<img src=x onerror="document.title=`hit`"> & <b>bold</b>'
@@ -71,6 +71,26 @@ async def test_a_touch_is_logged_in_the_readers_own_time(desk: Desk) -> None:
 
     touched = (await desk.router.journal(case.id))[-1]
     assert (touched.actor, touched.data["touched_at"]) == (ANA, "2026-11-02T14:30:00Z")
+
+
+async def test_what_was_typed_survives_the_end_of_the_session(desk: Desk) -> None:
+    case = (await desk.router.low()).case
+    page = desk.page
+    await page.goto(f"{desk.url}/cases/{case.id}")
+    await page.locator("summary", has_text="Add a note").click()
+    await page.get_by_label("Note").fill("She called back and was angry")
+    desk.router.clock.advance(timedelta(days=8))
+    await page.locator(f'form[action="/cases/{case.id}/note"]').get_by_role("button").click()
+    await expect(page.get_by_role("alert")).to_contain_text("nothing was saved")
+    await page.get_by_label("Your e-mail").fill(ANA)
+    await page.get_by_label("Admin token").fill(TOKEN)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_label("Note")).to_have_value("She called back and was angry")
+    await page.locator(f'form[action="/cases/{case.id}/note"]').get_by_role("button").click()
+    await expect(page.get_by_role("status")).to_have_text("Noted.")
+    await expect(page.get_by_label("Note")).to_have_value("")
+    noted = (await desk.router.journal(case.id))[-1]
+    assert (noted.actor, noted.data["note"]) == (ANA, "She called back and was angry")
 
 
 async def test_what_was_typed_survives_somebody_who_was_faster(desk: Desk) -> None:

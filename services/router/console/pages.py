@@ -94,9 +94,12 @@ class Pages:
 
 
 def to_sign_in(request: Request) -> Response:
+    """Leads back afterwards; from a form that was sent too late to its page, where the script keeps what was typed."""
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    onward = f"?next={quote(here, safe='')}" if request.method == "GET" and here != "/" else ""
-    return RedirectResponse(f"/signin{onward}", 303, SECURITY)
+    if request.method == "POST":
+        here = f"/cases/{quote(request.path_params['case_id'])}" if "case_id" in request.path_params else "/"
+    onward = {"next": here if here != "/" else None, "unsent": "true" if request.method == "POST" else None}
+    return RedirectResponse(with_query("/signin", **onward), 303, SECURITY)
 
 
 def own_path(path: str) -> str:
