@@ -14,11 +14,13 @@ from tests.support.router import RouterBench
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-async def slack_answers(router: RouterBench, after: timedelta = timedelta(seconds=1)) -> None:
-    """Every message that waits is seen, as the delivery would write it."""
+async def slack_answers(router: RouterBench, after: timedelta = timedelta(seconds=1), kind: str | None = None) -> None:
+    """Every message that waits (of a `kind`) is seen, as the delivery would write it."""
     notices = tables.notices
     async with router.database.transaction() as tx:
         waiting = select(notices).where(notices.c.state == "pending")
+        if kind is not None:
+            waiting = waiting.where(notices.c.kind == kind)
         for notice in (await tx.execute(waiting)).mappings().all():
             sent_at = notice["created_at"] + after
             await tx.execute(update(notices).where(notices.c.id == notice["id"]).values(state="sent", sent_at=sent_at))

@@ -17,7 +17,7 @@ from services.router.audit.metrics import METRICS
 from tests.support import figures_by_hand as by_hand
 from tests.support.examples import examples
 from tests.support.figures_by_hand import Touch
-from tests.support.life import live
+from tests.support.life import live, slack_answers
 from tests.support.router import RouterBench
 from tests.support.router_doors import Doors
 
@@ -126,4 +126,16 @@ async def test_g10_every_figure_by_hand_on_every_database(database_url: str, gro
     router = await RouterBench.create(database_url)
     await live(router, 7, 60)
     await assert_explained(router, "week", group)
+    await router.close()
+
+
+async def test_two_answers_of_one_moment_have_an_alert_each(database_url: str) -> None:
+    router = await RouterBench.create(database_url)
+    await router.account()
+    await router.hears(router.answer(1, record_id="r1"), router.answer(2, record_id="r2"))
+    await slack_answers(router, kind="card")
+    router.clock.advance(timedelta(hours=2))
+    async with Doors(router).client() as http:
+        (item,) = await every(http, "/v1/sla")
+    assert (item["flagged"], item["alert_p50_s"], item["alert_p99_s"]) == (2, 1, pytest.approx(7200, abs=0.001))
     await router.close()
