@@ -84,7 +84,7 @@ class CaseList:
             filtered=any(chosen.values()),
             chips=_chips(chosen, session),
             older=with_query("/", **chosen, cursor=cursor) if cursor else None,
-            newest="/" if after is None else with_query("/", **chosen),
+            newest=with_query("/", **chosen),
             paged=after is not None,
             typed=typed or prefilled,
             opening=typed is not None or bool(prefilled["account_id"]),

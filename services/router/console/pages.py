@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -97,7 +97,8 @@ def to_sign_in(request: Request) -> Response:
     """Leads back afterwards; from a form that was sent too late to its page, where the script keeps what was typed."""
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method == "POST":
-        here = f"/cases/{quote(request.path_params['case_id'])}" if "case_id" in request.path_params else "/"
+        segments = request.url.path.split("/")
+        here = "/".join(segments[: 3 if "case_id" in request.path_params else 2])
     onward = {"next": here if here != "/" else None, "unsent": "true" if request.method == "POST" else None}
     return RedirectResponse(with_query("/signin", **onward), 303, SECURITY)
 

@@ -30,8 +30,9 @@ for (const form of document.querySelectorAll("form[method=post]")) {
     // A second click would only be answered as a repeat; better not to send it.
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
-    if (form.querySelector("textarea")) keep(form);
-    if (form.getAttribute("action") === "/signout") sessionStorage.removeItem(KEPT);
+    const action = form.getAttribute("action");
+    if (action === "/signout") sessionStorage.removeItem(KEPT);
+    else if (action !== "/signin" && typed(form).length) keep(form);
   });
 }
 
