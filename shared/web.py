@@ -55,15 +55,15 @@ def unauthorized(detail: str = "Send the admin token as `Authorization: Bearer .
     return problem(401, detail, headers={"www-authenticate": "Bearer"})
 
 
-def declared_length(headers: Headers) -> int:
-    """Bytes of the body as the sender says; 0 when that is not said."""
-    declared = headers.get("content-length", "")
-    return int(declared) if declared.isdigit() and len(declared) < 20 else 0
+def declares_over(limit: int, content_length: str) -> bool:
+    """Whether a body that is still to come says that it is over `limit` bytes."""
+    length = content_length.lstrip("0")
+    return length.isascii() and length.isdigit() and (len(length), length) > (len(str(limit)), str(limit))
 
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The raw body. Raises BodyTooLarge as soon as it is known to be over `limit` bytes."""
-    if declared_length(request.headers) > limit:
+    if declares_over(limit, request.headers.get("content-length", "")):
         raise BodyTooLarge
     chunks: list[bytes] = []
     size = 0
@@ -113,7 +113,7 @@ class LimitBodies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        if declared_length(Headers(scope=scope)) > BODY_LIMIT:
+        if declares_over(BODY_LIMIT, Headers(scope=scope).get("content-length", "")):
             return await problem(413, _WORDS[413])(scope, receive, send)
         size = 0
 
