@@ -9,10 +9,11 @@ import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.auth import AdminAuth
 from shared.errors import TransientError
@@ -24,6 +25,15 @@ log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = 15
 _CHECK_PATIENCE_SECONDS = 3.0
+
+
+# What the largest door takes: a batch of accounts.
+BODY_LIMIT = 4 * 1024 * 1024
+_WORDS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method: see `Allow`.",
+    413: f"The body is over {BODY_LIMIT // 1024**2} MiB.",
+}
 
 
 class BodyTooLarge(Exception):
@@ -86,11 +96,36 @@ def create_app(settings: Settings, services: Sequence[Service], lifespan: Any = 
         *_common_routes(app, auth, checks),
         *(route for service in services for route in service.routes),
     ]
+    app.add_middleware(LimitBodies)
     app.add_exception_handler(StarletteHTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(TransientError, _on_transient)
     app.add_exception_handler(Exception, _on_bug)
     return app
+
+
+class LimitBodies:
+    """Answers 413 to a body over BODY_LIMIT: frameworks read a body whole before a door asks who sent it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if declares_over(BODY_LIMIT, Headers(scope=scope).get("content-length", "")):
+            return await problem(413, _WORDS[413])(scope, receive, send)
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > BODY_LIMIT:
+                raise HTTPException(413, _WORDS[413])
+            return message
+
+        await self._app(scope, counted, send)
 
 
 class Lanes:
@@ -154,13 +189,23 @@ async def failing(checks: Sequence[Check]) -> dict[str, str]:
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
-    return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+    said = error.detail != HTTPStatus(error.status_code).phrase
+    detail = error.detail if said else _WORDS.get(error.status_code, error.detail)
+    return problem(error.status_code, str(detail), headers=dict(error.headers or {}))
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"at": ".".join(map(str, item["loc"])), "problem": item["msg"]} for item in error.errors()]
-    return problem(422, "The request does not have the documented form.", errors=errors)
+    errors = [{"at": ".".join(map(str, item["loc"])), "problem": _problem(item)} for item in error.errors()]
+    first = f"{errors[0]['at']}: {errors[0]['problem']}" if errors else ""
+    return problem(422, f"The request does not have the documented form. {first}".rstrip(), errors=errors)
+
+
+def _problem(item: Any) -> str:
+    # What curl sends when nobody tells it otherwise is a form, and "not a valid dictionary" helps nobody.
+    if item.get("type") == "model_attributes_type" and isinstance(item.get("input"), bytes):
+        return "Send JSON, with `content-type: application/json`"
+    return str(item["msg"])
 
 
 async def _on_transient(_: Request, error: Exception) -> Response:

@@ -95,7 +95,8 @@ class Sessions:
 
     def tell(self, response: Response, words: str) -> None:
         """Words for the page the person sees next."""
-        response.set_cookie(_TOLD, str(self._told.dumps(words)), max_age=30, httponly=True, samesite="lax")
+        told = str(self._told.dumps(words))
+        response.set_cookie(_TOLD, told, max_age=30, httponly=True, samesite="lax", secure=self._secure)
 
     def told(self, request: HTTPConnection) -> str | None:
         try:
@@ -104,7 +105,7 @@ class Sessions:
             return None
 
     def forget_told(self, response: Response) -> None:
-        response.delete_cookie(_TOLD, httponly=True, samesite="lax")
+        response.delete_cookie(_TOLD, httponly=True, samesite="lax", secure=self._secure)
 
     def of(self, request: HTTPConnection) -> Session | None:
         """The session of a request, None when there is none or it is over."""

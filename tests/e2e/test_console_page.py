@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.domain import ANA, LEA
 from tests.support.router import RouterBench
-from tests.support.router_doors import Doors
+from tests.support.router_doors import TOKEN, Doors
 from tests.support.slack_sandbox import serving
 
 ATTACK = '<img src=x onerror="document.title=`hit`"> & <b>bold</b>'
@@ -73,6 +73,26 @@ async def test_a_touch_is_logged_in_the_readers_own_time(desk: Desk) -> None:
     assert (touched.actor, touched.data["touched_at"]) == (ANA, "2026-11-02T14:30:00Z")
 
 
+async def test_what_was_typed_survives_the_end_of_the_session(desk: Desk) -> None:
+    case = (await desk.router.low()).case
+    page = desk.page
+    await page.goto(f"{desk.url}/cases/{case.id}")
+    await page.locator("summary", has_text="Add a note").click()
+    await page.get_by_label("Note").fill("She called back and was angry")
+    desk.router.clock.advance(timedelta(days=8))
+    await page.locator(f'form[action="/cases/{case.id}/note"]').get_by_role("button").click()
+    await expect(page.get_by_role("alert")).to_contain_text("nothing was saved")
+    await page.get_by_label("Your e-mail").fill(ANA)
+    await page.get_by_label("Admin token").fill(TOKEN)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_label("Note")).to_have_value("She called back and was angry")
+    await page.locator(f'form[action="/cases/{case.id}/note"]').get_by_role("button").click()
+    await expect(page.get_by_role("status")).to_have_text("Noted.")
+    await expect(page.get_by_label("Note")).to_have_value("")
+    noted = (await desk.router.journal(case.id))[-1]
+    assert (noted.actor, noted.data["note"]) == (ANA, "She called back and was angry")
+
+
 async def test_what_was_typed_survives_somebody_who_was_faster(desk: Desk) -> None:
     case = (await desk.router.low()).case
     page = desk.page
@@ -108,15 +128,35 @@ async def test_a_number_leads_to_its_cases_and_a_chip_filters(desk: Desk) -> Non
     await expect(page.locator("tbody tr")).to_have_count(2)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_is_wider_than_a_phone(desk: Desk, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 320)])
+async def test_no_page_is_wider_than_a_phone(desk: Desk, scheme: str, width: int) -> None:
     case = (await desk.router.low(comment="x" * 400)).case
     page = desk.page
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    await page.set_viewport_size({"width": 390, "height": 800})
-    for path in ("/", f"/cases/{case.id}", "/sla", "/sla/cases", "/accounts", "/accounts/unmatched", "/health"):
+    await page.set_viewport_size({"width": width, "height": 800})
+    await desk.router.low(record_id="r2", requester_email=f"{'x' * 50}@{'stray' * 9}.example")
+    await desk.router.away(ANA, LEA)
+    lists = ("/accounts", "/accounts/unmatched", "/covers", "/sources", "/health")
+    for path in ("/", f"/cases/{case.id}", "/sla", "/sla?group=owner", "/sla/cases", *lists):
         await page.goto(desk.url + path)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+        too_wide = "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).length"
+        assert await page.evaluate(too_wide) == 0, f"a list on {path} scrolls sideways"
+
+
+async def test_the_keyboard_and_a_screen_reader_reach_the_content_and_every_bar(desk: Desk) -> None:
+    case = (await desk.router.low()).case
+    page = desk.page
+    await page.goto(f"{desk.url}/sla")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Day", exact=True)).to_be_focused()
+    bar = page.get_by_role("group", name="Responses flagged").get_by_role("link", name="week of 2 Nov: Answers flagged")
+    await bar.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tbody tr")).to_contain_text(case.id)
 
 
 async def test_signing_out_ends_it(desk: Desk) -> None:

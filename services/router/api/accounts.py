@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from services.router.api import cursors
 from services.router.api.cases import WhoCalls
 from services.router.api.doors import Caller
-from services.router.api.fields import AccountId, Cursor, Limit, problems
+from services.router.api.fields import AccountId, Limit, Name, problems
 from services.router.api.schemas import AccountOut, DeletionAccepted, Page, UnmatchedOut
 from services.router.store import accounts
 from shared.bus.base import Bus
@@ -21,25 +21,23 @@ def account_router(database: Database, bus: Bus, clock: Clock, who_calls: WhoCal
     router = APIRouter(tags=["accounts"])
 
     @router.get("/v1/accounts", responses=problems(_422="The cursor is wrong."))
-    async def list_all(
-        _: Annotated[Caller, Depends(who_calls)], limit: Limit = 50, cursor: Cursor = None
-    ) -> Page[AccountOut]:
+    async def list_all(_: Annotated[Caller, Depends(who_calls)], after: Name, limit: Limit = 50) -> Page[AccountOut]:
         """Accounts in order of id."""
         async with database.read() as connection:
-            found = await accounts.list_accounts(connection, limit + 1, after_of(cursor))
-        items = [AccountOut.model_validate(item) for item in found[:limit]]
-        return Page(items=items, next_cursor=cursors.encode(items[-1].id) if len(found) > limit else None)
+            found = await accounts.list_accounts(connection, limit + 1, after)
+        shown, more = cursors.cut(found, limit, lambda account: cursors.encode(account.id))
+        return Page(items=[AccountOut.model_validate(account) for account in shown], next_cursor=more)
 
     # Before /{account_id}, or "unmatched" would be taken for an account.
     @router.get("/v1/accounts/unmatched", responses=problems(_422="The cursor is wrong."))
     async def unmatched(
-        _: Annotated[Caller, Depends(who_calls)], limit: Limit = 100, cursor: Cursor = None
+        _: Annotated[Caller, Depends(who_calls)], after: Name, limit: Limit = 100
     ) -> Page[UnmatchedOut]:
         """E-mail domains that answered surveys and belong to no account: whom to add, or to ignore."""
         async with database.read() as connection:
-            found = await accounts.unmatched_domains(connection, limit + 1, after_of(cursor))
-        items = [UnmatchedOut.model_validate(item) for item in found[:limit]]
-        return Page(items=items, next_cursor=cursors.encode(items[-1].domain) if len(found) > limit else None)
+            found = await accounts.unmatched_domains(connection, limit + 1, after)
+        shown, more = cursors.cut(found, limit, lambda item: cursors.encode(item.domain))
+        return Page(items=[UnmatchedOut.model_validate(item) for item in shown], next_cursor=more)
 
     @router.get("/v1/accounts/{account_id}", responses=problems(_404="No such account."))
     async def one(account_id: AccountId, _: Annotated[Caller, Depends(who_calls)]) -> AccountOut:
@@ -59,10 +57,3 @@ def account_router(database: Database, bus: Bus, clock: Clock, who_calls: WhoCal
         return DeletionAccepted(ids=[event.id])
 
     return router
-
-
-def after_of(cursor: str | None) -> str:
-    try:
-        return cursors.decode(cursor, 1)[0] if cursor else ""
-    except cursors.BadCursor as wrong:
-        raise HTTPException(422, "`cursor` is not one this list gave out.") from wrong

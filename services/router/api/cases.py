@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.router.api import cursors
 from services.router.api.bodies import DOORS, Door, OpenBody
 from services.router.api.doors import Caller
-from services.router.api.fields import BLANK_IS_NONE, CaseId, Cursor, Filter, Limit, problems
+from services.router.api.fields import BLANK_IS_NONE, OF_BODIES, CaseId, Filter, Limit, Place, invalid, problems
 from services.router.api.schemas import (
     CaseOut,
     CommandDone,
@@ -23,6 +23,7 @@ from services.router.api.schemas import (
 from services.router.cases import Cases, InvalidCommand, NotFound, Refused
 from services.router.domain.case import Severity, Status
 from services.router.domain.commands import Command
+from services.router.domain.view import CaseView
 from services.router.store.views import list_cases, load_journal, load_view
 from shared.clock import Clock
 from shared.db.engine import Database
@@ -48,6 +49,7 @@ def case_router(database: Database, cases: Cases, clock: Clock, wake: Wake, who_
                 _403="A console session without its CSRF token.",
                 _404="No such case.",
                 _409="The state forbids it; the detail says who was first.",
+                **OF_BODIES,
                 _422="A field is wrong; `errors` names it.",
             ),
         )
@@ -58,17 +60,20 @@ def _add_reading(router: APIRouter, database: Database, clock: Clock, who_calls:
     @router.get("/v1/cases", responses=problems(_422="A filter or the cursor is wrong."))
     async def list_all(
         _: Annotated[Caller, Depends(who_calls)],
+        after: Place,
         status: Annotated[Status | None, BLANK_IS_NONE] = None,
         owner: Filter = None,
         account_id: Filter = None,
         severity: Annotated[Severity | None, BLANK_IS_NONE] = None,
         overdue: Annotated[bool | None, BLANK_IS_NONE, Query(description="A touch is due and not made.")] = None,
+        ended: Annotated[bool | None, BLANK_IS_NONE, Query(description="Closed or dismissed.")] = None,
+        unowned: Annotated[
+            bool | None, BLANK_IS_NONE, Query(description="With the fallback owner: nobody better is known.")
+        ] = None,
         limit: Limit = 50,
-        cursor: Cursor = None,
     ) -> Page[CaseOut]:
         """Cases, newest first."""
         now = clock.now()
-        after = place_of(cursor)
         async with database.read() as connection:
             views = await list_cases(
                 connection,
@@ -79,12 +84,12 @@ def _add_reading(router: APIRouter, database: Database, clock: Clock, who_calls:
                 account_id=account_id,
                 severity=severity,
                 overdue=overdue,
+                ended=ended,
+                unowned=unowned,
                 after=after,
             )
-        shown = views[:limit]
-        more = len(views) > limit
-        next_cursor = cursors.encode_place(shown[-1].case.opened_at, shown[-1].case.id) if more else None
-        return Page(items=[case_out(view, now) for view in shown], next_cursor=next_cursor)
+        shown, more = cursors.cut(views, limit, place_of)
+        return Page(items=[case_out(view, now) for view in shown], next_cursor=more)
 
     @router.get("/v1/cases/{case_id}", responses=problems(_404="No such case."))
     async def one(case_id: CaseId, _: Annotated[Caller, Depends(who_calls)]) -> CaseOut:
@@ -112,14 +117,16 @@ def _add_opening(
         "/v1/cases",
         status_code=201,
         response_model=CaseOut,
-        responses=problems(_403="A session without its CSRF token.", _404="No such account.", _422="A field is wrong."),
+        responses=problems(
+            _403="A session without its CSRF token.", _404="No such account.", _422="A field is wrong.", **OF_BODIES
+        ),
     )
     async def open_by_hand(body: OpenBody, caller: Annotated[Caller, Depends(who_calls)]) -> Any:
         """Open a case by hand; it joins the account's open case when there is one."""
         actor = actor_of(body.actor, caller)
         now = clock.now()
         try:
-            async with database.transaction() as tx:
+            async with database.transaction(urgent=True) as tx:
                 case = await cases.open_by_hand(
                     tx, account_id=body.account_id, actor=actor, subject=body.subject, now=now
                 )
@@ -151,7 +158,7 @@ async def run_command(
     database: Database, cases: Cases, wake: Wake, case_id: str, command: Command, now: datetime
 ) -> CommandDone:
     """Apply and commit, then wake the delivery. Raises NotFound, Refused, InvalidCommand."""
-    async with database.transaction() as tx:
+    async with database.transaction(urgent=True) as tx:
         applied = await cases.apply(tx, case_id, command, now)
         view = await load_view(tx, case_id)
     wake()
@@ -171,15 +178,13 @@ def actor_of(named: str | None, caller: Caller) -> str:
     """The person signed in; with the admin token, the one the request names."""
     actor = caller.email or named
     if actor is None:
-        raise HTTPException(422, "Name the `actor`: the e-mail of the person who does this.")
+        raise invalid("body.actor", "Name the person who does this, by e-mail.")
     return actor
 
 
-def place_of(cursor: str | None) -> tuple[datetime, str] | None:
-    try:
-        return cursors.decode_place(cursor) if cursor else None
-    except cursors.BadCursor as wrong:
-        raise HTTPException(422, "`cursor` is not one this list gave out.") from wrong
+def place_of(view: CaseView) -> str:
+    """The cursor that leads on from there."""
+    return cursors.encode_place(view.case.opened_at, view.case.id)
 
 
 def no_case(case_id: str) -> HTTPException:

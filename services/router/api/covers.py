@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from services.router.api import cursors
 from services.router.api.cases import WhoCalls, actor_of, refusal
 from services.router.api.doors import Caller
-from services.router.api.fields import Email, Filter, Instant, Key, Limit, Text, problems
+from services.router.api.fields import OF_BODIES, Email, Filter, Instant, Key, Limit, Place, Text, problems
 from services.router.api.schemas import Page
 from services.router.cases import InvalidCommand, NotFound
 from services.router.covering import Absence, Covering
@@ -65,9 +66,10 @@ class CoverEnded(BaseModel):
 def cover_router(database: Database, covering: Covering, clock: Clock, who_calls: WhoCalls) -> APIRouter:
     router = APIRouter(tags=["covers"])
 
-    @router.get("/v1/covers", responses=problems(_422="A filter is wrong."))
+    @router.get("/v1/covers", responses=problems(_422="A filter or the cursor is wrong."))
     async def list_all(
         _: Annotated[Caller, Depends(who_calls)],
+        after: Place,
         person: Filter = None,
         past: Annotated[bool, Query(description="Those that are over, newest first.")] = False,
         limit: Limit = 200,
@@ -75,15 +77,23 @@ def cover_router(database: Database, covering: Covering, clock: Clock, who_calls
         """Absences of now and to come, in order of their start."""
         async with database.read() as connection:
             found = await covers.listed(
-                connection, clock.now(), person=person.strip().lower() if person else None, past=past, limit=limit
+                connection,
+                clock.now(),
+                person=person.strip().lower() if person else None,
+                past=past,
+                limit=limit + 1,
+                after=after,
             )
-        return Page(items=[cover_out(record) for record in found])
+        shown, more = cursors.cut(found, limit, _place_of)
+        return Page(items=[cover_out(record) for record in shown], next_cursor=more)
 
     @router.post(
         "/v1/covers",
         status_code=201,
         response_model=CoverEntered,
-        responses=problems(_403="A session without its CSRF token.", _422="A field is wrong; `errors` names it."),
+        responses=problems(
+            _403="A session without its CSRF token.", _422="A field is wrong; `errors` names it.", **OF_BODIES
+        ),
     )
     async def enter(body: CoverBody, caller: Annotated[Caller, Depends(who_calls)]) -> Any:
         """Enter an absence; where it has begun the open cases move at once. The same again changes nothing."""
@@ -119,6 +129,10 @@ def cover_router(database: Database, covering: Covering, clock: Clock, who_calls
         return CoverEnded(id=cover_id, moved=moved)
 
     return router
+
+
+def _place_of(record: Record) -> str:
+    return cursors.encode_place(record.cover.starts_at, record.cover.id)
 
 
 def cover_out(record: Record) -> CoverOut:

@@ -1,9 +1,14 @@
 """Kinds of values that requests carry, with their limits: what a database or a journal could not keep is refused."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+
+from services.router.api import cursors
 
 _NO_NUL = r"^[^\x00]*$"
 _ADDRESS = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}$"
@@ -30,9 +35,43 @@ BLANK_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 _Wanted = Annotated[str, StringConstraints(max_length=320, pattern=_NO_NUL)]
 Filter = Annotated[_Wanted | None, BLANK_IS_NONE, Query()]
 Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="Items on a page.")]
-_Place = Annotated[str, StringConstraints(max_length=1000)]
-Cursor = Annotated[_Place | None, BLANK_IS_NONE, Query(description="`next_cursor` of the page before.")]
+_Text = Annotated[str, StringConstraints(max_length=1000)]
+_Cursor = Annotated[_Text | None, BLANK_IS_NONE, Query(description="`next_cursor` of the page before.")]
+Decoded = TypeVar("Decoded")
 
+
+def invalid(at: str, words: str) -> RequestValidationError:
+    """A 422 like all others; `at` is such as `query.cursor`."""
+    return RequestValidationError([{"loc": tuple(at.split(".")), "msg": words}])
+
+
+def _read(decode: Callable[[str], Decoded], cursor: str | None) -> Decoded | None:
+    try:
+        return decode(cursor) if cursor else None
+    except cursors.BadCursor as wrong:
+        raise invalid("query.cursor", "is not one this list gave out") from wrong
+
+
+async def _place(cursor: _Cursor = None) -> tuple[datetime, str] | None:
+    return _read(cursors.decode_place, cursor)
+
+
+async def _line(cursor: _Cursor = None) -> tuple[date, str] | None:
+    return _read(cursors.decode_line, cursor)
+
+
+async def _name(cursor: _Cursor = None) -> str:
+    return _read(cursors.decode_name, cursor) or ""
+
+
+Place = Annotated[tuple[datetime, str] | None, Depends(_place)]
+"""Where the page before ended: an instant and an id."""
+LinePlace = Annotated[tuple[date, str] | None, Depends(_line)]
+"""Where the page before ended: a period and a group."""
+Name = Annotated[str, Depends(_name)]
+"""Where the page before ended: the last name, blank on the first page."""
+
+OF_BODIES = {"_400": "The body cannot be parsed.", "_413": "The body is over 4 MiB."}
 PROBLEM_CONTENT: dict[str, Any] = {
     "application/problem+json": {
         "schema": {

@@ -1,19 +1,18 @@
 """The SLA doors: figures by period and group, the cases behind each number, and both as CSV."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from services.router.api import cursors
-from services.router.api.cases import WhoCalls, place_of
+from services.router.api.cases import WhoCalls
 from services.router.api.doors import Caller
-from services.router.api.fields import Cursor, Filter, Limit, problems
+from services.router.api.fields import BLANK_IS_NONE, Filter, Limit, LinePlace, Place, invalid, problems
 from services.router.api.schemas import Page
 from services.router.audit import export, metrics
 from services.router.audit.case_rows import COLUMNS, case_rows
@@ -21,17 +20,19 @@ from services.router.audit.figures import Group, Line
 from services.router.audit.metrics import BY_NAME, METRICS
 from services.router.audit.periods import PeriodKind, window
 from services.router.audit.promise import Promise
-from services.router.audit.report import Behind, Report, lines_of, promises_behind
+from services.router.audit.report import Behind, Report, first_behind, lines_of, promises_behind
 from shared.clock import Clock
 from shared.db.engine import Database
 
+MOST_LINES = 500
 CSV = "text/csv; charset=utf-8"
 _CSV_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 _WRONG = problems(_422="A parameter is wrong.")
 
 
 class PromiseOut(BaseModel):
-    """One promised touch: what a number in the figures is made of."""
+    """One promised touch: what a number in the figures is made of. `touched_in_time` and `closed_in_time` are null
+    while the outcome is open; a case's close-out is told by the touch that opened it."""
 
     case_id: str
     account_id: str | None
@@ -45,7 +46,11 @@ class PromiseOut(BaseModel):
     touch_due_at: datetime
     touched_at: datetime | None
     touched_in_time: bool | None
+    proof: str | None
+    close_out_due_at: datetime | None
     closed_at: datetime | None
+    closed_in_time: bool | None
+    promise_kept: bool | None
 
 
 class FiguresPage(BaseModel):
@@ -61,11 +66,11 @@ class FiguresPage(BaseModel):
 def report_of(
     clock: Clock, period: PeriodKind, first: date | None, last: date | None, group: Group = Group.NONE
 ) -> Report:
-    """Raises HTTPException 422 in words when the range cannot be."""
+    """Raises RequestValidationError when the range cannot be."""
     try:
         return Report(window(period, first, last, clock.now()), period, group)
     except (ValueError, OverflowError) as wrong:
-        raise HTTPException(422, str(wrong)) from wrong
+        raise invalid("query.from", str(wrong)) from wrong
 
 
 def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCalls) -> APIRouter:
@@ -73,30 +78,37 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
 
     async def asked(
         period: PeriodKind = PeriodKind.WEEK,
-        first: Annotated[date | None, Query(alias="from", description="First day, included (UTC).")] = None,
-        last: Annotated[date | None, Query(alias="to", description="Last day, included (UTC).")] = None,
+        first: Annotated[
+            date | None, BLANK_IS_NONE, Query(alias="from", description="First day, included (UTC).")
+        ] = None,
+        last: Annotated[date | None, BLANK_IS_NONE, Query(alias="to", description="Last day, included (UTC).")] = None,
         group: Group = Group.NONE,
     ) -> Report:
         return report_of(clock, period, first, last, group)
 
     async def behind(
-        metric: Annotated[str | None, Query(description=f"One of: {', '.join(BY_NAME)}.")] = None,
+        metric: Annotated[str | None, BLANK_IS_NONE, Query(description=f"One of: {', '.join(BY_NAME)}.")] = None,
         value: Filter = None,
     ) -> Behind:
         if metric is not None and metric not in BY_NAME:
-            raise HTTPException(422, f"`metric` is one of: {', '.join(BY_NAME)}.")
-        return Behind(BY_NAME.get(metric or ""), value)
+            raise invalid("query.metric", f"is one of: {', '.join(BY_NAME)}")
+        return Behind(BY_NAME[metric] if metric else None, value)
 
     @router.get("/v1/sla", responses=_WRONG)
     async def figures(
-        report: Annotated[Report, Depends(asked)], _: Annotated[Caller, Depends(who_calls)]
+        report: Annotated[Report, Depends(asked)],
+        after: LinePlace,
+        _: Annotated[Caller, Depends(who_calls)],
+        limit: Annotated[int, Query(ge=1, le=MOST_LINES, description="Items on a page.")] = MOST_LINES,
     ) -> FiguresPage:
         """SLA figures, newest period first. A period counts the touches promised in it; it is final when
         `touch_pending` is 0. Periods in which nothing was flagged have no item."""
         async with database.read() as connection:
-            lines = await lines_of(connection, report, clock.now())
+            lines = await lines_of(connection, report, clock.now(), after)
+        shown, more = cursors.cut(lines, limit, place_of_line)
         return FiguresPage(
-            items=[_item(line, report) for line in lines],
+            items=[_item(line, report) for line in shown],
+            next_cursor=more,
             target=target,
             definitions={metric.name: f"{metric.words} ({metric.unit})" for metric in METRICS},
         )
@@ -116,22 +128,14 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
         report: Annotated[Report, Depends(asked)],
         wanted: Annotated[Behind, Depends(behind)],
         _: Annotated[Caller, Depends(who_calls)],
+        after: Place,
         limit: Limit = 50,
-        cursor: Cursor = None,
     ) -> Page[PromiseOut]:
         """The promised touches behind a number, oldest first."""
-        now, after = clock.now(), place_of(cursor)
-        found: list[Promise] = []
-        async with (
-            database.read() as connection,
-            aclosing(promises_behind(connection, report, wanted, now, after)) as promises,
-        ):
-            async for promise in promises:
-                found.append(promise)
-                if len(found) > limit:
-                    break
-        shown = found[:limit]
-        more = cursors.encode_place(shown[-1].started_at, shown[-1].clock_id) if len(found) > limit else None
+        now = clock.now()
+        async with database.read() as connection:
+            found = await first_behind(connection, report, wanted, now, limit + 1, after)
+        shown, more = cursors.cut(found, limit, place_of)
         return Page(items=[_promise_out(promise, now) for promise in shown], next_cursor=more)
 
     @router.get("/v1/sla/cases.csv", response_class=StreamingResponse, responses={**_WRONG, **_CSV_ANSWER})
@@ -145,6 +149,16 @@ def sla_router(database: Database, clock: Clock, target: float, who_calls: WhoCa
         return csv_answer(_case_lines(database, report, wanted, clock.now(), bom), "cases.csv")
 
     return router
+
+
+def place_of(promise: Promise) -> str:
+    """The cursor that leads on from there."""
+    return cursors.encode_place(promise.started_at, promise.clock_id)
+
+
+def place_of_line(line: Line) -> str:
+    """The cursor that leads on from there."""
+    return cursors.encode_line(line.period, line.group)
 
 
 def csv_answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:
@@ -187,5 +201,6 @@ def _promise_out(promise: Promise, now: datetime) -> PromiseOut:
         **same,
         flagged_at=promise.started_at,
         touch_due_at=promise.due_at,
-        touched_in_time=metrics.touched_in_time(promise, now) if metrics.touch_due(promise, now) else None,
+        touched_in_time=metrics.touch_outcome(promise, now),
+        closed_in_time=metrics.close_out_outcome(promise, now),
     )

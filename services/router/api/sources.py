@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from services.router.api.cases import WhoCalls
 from services.router.api.doors import Caller
+from services.router.api.fields import problems
 from services.router.api.schemas import Page
 from services.router.store.source_views import SourceView, overview
 from shared.clock import Clock
@@ -15,7 +16,7 @@ from shared.db.engine import Database
 def source_router(database: Database, clock: Clock, who_calls: WhoCalls) -> APIRouter:
     router = APIRouter(tags=["sources"])
 
-    @router.get("/v1/sources")
+    @router.get("/v1/sources", responses=problems())
     async def list_sources(_: Annotated[Caller, Depends(who_calls)]) -> Page[SourceView]:
         """Every source that is, or was, switched on, by name."""
         async with database.read() as connection:

@@ -42,14 +42,13 @@ async def _rows(connection: Connection, batch: list[Promise], now: datetime) -> 
 
 
 def _row(promise: Promise, answer: Answer | None, now: datetime) -> list[Any]:
-    touched = metrics.touched_in_time(promise, now) if metrics.touch_due(promise, now) else None
-    closed = metrics.closed_in_time(promise, now) if metrics.close_out_known(promise, now) else None
     seen = None if promise.alerted_at is None else metrics.alert_seconds(promise, now)
     return [
         *(promise.case_id, promise.status, promise.severity, promise.account_id, promise.account_name),
         *(promise.tier, promise.segment, promise.owner, promise.owner_reason, promise.cause),
-        *(promise.started_at, promise.alerted_at, seen, promise.due_at, promise.touched_at, touched),
-        *(metrics.time_to_touch(promise, now), promise.close_out_due_at, promise.closed_at, closed),
+        *(promise.started_at, promise.alerted_at, seen, promise.due_at, promise.touched_at),
+        *(metrics.touch_outcome(promise, now), metrics.time_to_touch(promise, now)),
+        *(promise.close_out_due_at, promise.closed_at, metrics.close_out_outcome(promise, now)),
         *(promise.proof, promise.promise_kept),
         *(promise.source, promise.metric, *_answer(answer)),
     ]

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+# The full-width ones too, in case a spreadsheet for East Asian languages takes them for the narrow ones.
+_DANGEROUS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def cell(value: Any) -> str:

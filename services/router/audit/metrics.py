@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.router.audit.promise import CLAIMED, CONFIRMED, EVIDENCED, FALLBACK, Promise
+from services.router.audit.promise import CLAIMED, CONFIRMED, EVIDENCED, Promise
+from services.router.domain.owners import FALLBACK
 
 Counts = Callable[[Promise, datetime], bool]
 Seconds = Callable[[Promise, datetime], float | None]
@@ -18,8 +19,9 @@ Number = int | float | None
 
 @dataclass(frozen=True)
 class Metric:
-    """`counts` names the promises behind the figure, so that every number lists its cases; `words` is the definition
-    shown to people. A figure of nothing is None, a count of nothing 0."""
+    """`counts` names the promises behind the figure, so that every number lists its cases: those counted, those
+    measured, or all that a share is a share of. `words` is the definition shown to people. A figure of nothing is None,
+    a count of nothing 0."""
 
     name: str
     unit: Literal["count", "percent", "seconds"]
@@ -57,12 +59,22 @@ def closed_in_time(promise: Promise, now: datetime) -> bool:
     return close_out_known(promise, now) and promise.closed_at is not None and promise.close_out_lapsed_at is None
 
 
+def touch_outcome(promise: Promise, now: datetime) -> bool | None:
+    """Was it touched in time; None while that is open."""
+    return touched_in_time(promise, now) if touch_due(promise, now) else None
+
+
+def close_out_outcome(promise: Promise, now: datetime) -> bool | None:
+    """Was its case closed in time; None while that is open, and for a touch that did not open its case."""
+    return closed_in_time(promise, now) if close_out_known(promise, now) else None
+
+
 def reopened(promise: Promise, now: datetime) -> bool:
     return promise.cause == "reopened"
 
 
 def unowned(promise: Promise, now: datetime) -> bool:
-    return promise.opens and (not promise.owner or FALLBACK in promise.owner_reason.lower())
+    return promise.opens and (not promise.owner or FALLBACK in promise.owner_reason)
 
 
 def touched(promise: Promise, now: datetime) -> bool:
@@ -98,12 +110,12 @@ def count(name: str, counts: Counts, words: str) -> Metric:
     return Metric(name, "count", words, counts, lambda promises, now: sum(counts(item, now) for item in promises))
 
 
-def percent(name: str, counts: Counts, of: Counts, words: str) -> Metric:
+def percent(name: str, part: Counts, of: Counts, words: str) -> Metric:
     def figure(promises: Sequence[Promise], now: datetime) -> Number:
-        whole = sum(of(item, now) for item in promises)
-        return round(100 * sum(counts(item, now) for item in promises) / whole, 2) if whole else None
+        whole = [item for item in promises if of(item, now)]
+        return round(100 * sum(part(item, now) for item in whole) / len(whole), 2) if whole else None
 
-    return Metric(name, "percent", words, counts, figure)
+    return Metric(name, "percent", words, of, figure)
 
 
 def percentile(name: str, seconds: Seconds, quantile: float, words: str) -> Metric:
@@ -120,7 +132,11 @@ def nearest_rank(ordered: Sequence[float], quantile: float) -> float:
 
 
 METRICS: tuple[Metric, ...] = (
-    count("flagged", flagged, "Responses flagged in the period."),
+    count(
+        "flagged",
+        flagged,
+        "Answers flagged in the period, each with a touch promised; a repeat shown once counts once.",
+    ),
     percentile("alert_p50_s", alert_seconds, 0.50, "Half the alerts were seen in Slack within this time."),
     percentile("alert_p99_s", alert_seconds, 0.99, "99 of 100 alerts were seen in Slack within this time."),
     count("touch_due", touch_due, "Touches promised in the period whose outcome is known: made, or due by now."),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-FALLBACK = "fallback"
 LEAD = "support_lead"
 CLAIMED, EVIDENCED, CONFIRMED = "claimed", "evidenced", "confirmed"
 

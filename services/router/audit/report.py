@@ -29,6 +29,11 @@ class Report:
         start, end = max(whole.start, self.within.start), min(whole.end, self.within.end)
         return start.date(), (end - timedelta(days=1)).date()
 
+    def up_to(self, period: date) -> Window:
+        """Its window as far as that period, included."""
+        end = period_window(period, self.kind).end
+        return Window(self.within.start, max(self.within.start, min(self.within.end, end)))
+
 
 @dataclass(frozen=True, slots=True)
 class Behind:
@@ -42,10 +47,15 @@ class Behind:
         return counted and (self.value is None or group_of(promise, group) == self.value)
 
 
-async def lines_of(connection: Connection, report: Report, now: datetime) -> list[Line]:
-    """The table, newest period first; periods and groups in which nothing happened have no line."""
-    async with aclosing(read_promises(connection, report.within, with_tier=report.group in _IN_JOURNAL)) as promises:
-        return await tabulate(promises, report.kind, report.group, now)
+async def lines_of(
+    connection: Connection, report: Report, now: datetime, after: tuple[date, str] | None = None
+) -> list[Line]:
+    """The table, newest period first; periods and groups in which nothing happened have no line. Those past `after`
+    (period, group) when it is given: what is newer is not read again."""
+    within = report.within if after is None else report.up_to(after[0])
+    async with aclosing(read_promises(connection, within, with_tier=report.group in _IN_JOURNAL)) as promises:
+        lines = await tabulate(promises, report.kind, report.group, now)
+    return [line for line in lines if after is None or line.period < after[0] or line.group > after[1]]
 
 
 async def promises_behind(
@@ -56,3 +66,21 @@ async def promises_behind(
         async for promise in promises:
             if behind.has(promise, report.group, now):
                 yield promise
+
+
+async def first_behind(
+    connection: Connection,
+    report: Report,
+    behind: Behind,
+    now: datetime,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+) -> list[Promise]:
+    """A page of them."""
+    found: list[Promise] = []
+    async with aclosing(promises_behind(connection, report, behind, now, after)) as promises:
+        async for promise in promises:
+            found.append(promise)
+            if len(found) == limit:
+                break
+    return found

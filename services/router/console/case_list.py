@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.router.api import cursors
+from services.router.api.cases import place_of
 from services.router.audit.facts.standing import standing
 from services.router.cases import Cases, InvalidCommand, NotFound, Refused
-from services.router.console.pages import SECURITY, Pages, with_query
+from services.router.console.pages import SECURITY, Pages, cursor_of, with_query
 from services.router.domain.case import Severity, Status
 from services.router.domain.masking import masked
 from services.router.sessions import Session
@@ -18,7 +19,9 @@ from shared.db.engine import Database
 from shared.runtime import Runtime
 
 PAGE = 50
-_FILTERS = ("status", "severity", "owner", "account_id", "overdue")
+_FILTERS = ("status", "severity", "owner", "account_id")
+# Filters that are on or off, and what they say when they are on.
+_FLAGS = {"overdue": "true", "ended": "false", "unowned": "true"}
 _LONGEST = 320
 
 
@@ -41,7 +44,7 @@ class CaseList:
             return self._pages.refused(session, request)
         account_id, subject = (_clean(str(form.get(name, "")), 20_000) for name in ("account_id", "subject"))
         try:
-            async with self._database.transaction() as tx:
+            async with self._database.transaction(urgent=True) as tx:
                 case = await self._cases.open_by_hand(
                     tx, account_id=account_id, actor=session.email, subject=subject, now=self._clock.now()
                 )
@@ -58,34 +61,30 @@ class CaseList:
     ) -> Response:
         now = self._clock.now()
         chosen = _chosen(request)
-        after = _place(request.query_params.get("cursor"))
+        after = cursor_of(request, cursors.decode_place)
         async with self._database.read() as connection:
             views = await list_cases(
                 connection,
                 now=now,
                 limit=PAGE + 1,
                 after=after,
-                **{**chosen, "overdue": bool(chosen["overdue"]) or None},
+                **{**chosen, **{name: chosen[name] and on == "true" for name, on in _FLAGS.items()}},
             )
             state = await standing(connection, now)
-        shown = [masked(view) for view in views[:PAGE]]
-        older = None
-        if len(views) > PAGE:
-            last = shown[-1].case
-            older = with_query("/", **chosen, cursor=cursors.encode_place(last.opened_at, last.id))
+        shown, cursor = cursors.cut(views, PAGE, place_of)
         prefilled = {"account_id": _clean(request.query_params.get("open", "")), "subject": "", "wrong": ""}
         return self._pages.render(
             "cases.html",
             session,
             request,
             status,
-            views=shown,
+            views=[masked(view) for view in shown],
             standing=state,
             chosen=chosen,
             filtered=any(chosen.values()),
             chips=_chips(chosen, session),
-            older=older,
-            newest="/" if after is None else with_query("/", **chosen),
+            older=with_query("/", **chosen, cursor=cursor) if cursor else None,
+            newest=with_query("/", **chosen),
             paged=after is not None,
             typed=typed or prefilled,
             opening=typed is not None or bool(prefilled["account_id"]),
@@ -99,8 +98,9 @@ def _chosen(request: Request) -> dict[str, Any]:
         asked["status"] = None
     if asked["severity"] not in set(Severity):
         asked["severity"] = None
-    asked["overdue"] = "true" if asked["overdue"] == "true" else None
-    return asked
+    asked["owner"] = asked["owner"] and asked["owner"].lower()
+    flags = {name: on if request.query_params.get(name) == on else None for name, on in _FLAGS.items()}
+    return {**asked, **flags}
 
 
 def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[str, str, bool]]]:
@@ -110,9 +110,11 @@ def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[s
         on = all(chosen[name] == value for name, value in change.items())
         return label, with_query("/", **{**chosen, **(dict.fromkeys(change) if on else change)}), on
 
-    people = [chip("Overdue", overdue="true"), chip("Mine", owner=session.email)]
+    people = [chip("Not ended", ended="false"), chip("Overdue", overdue="true"), chip("Mine", owner=session.email)]
     if chosen["owner"] not in (None, session.email):
         people.append(chip(f"Owner {chosen['owner']}", owner=str(chosen["owner"])))
+    if chosen["unowned"]:
+        people.append(chip("With the fallback owner", unowned="true"))
     if chosen["account_id"]:
         people.append(chip(f"Account {chosen['account_id']}", account_id=chosen["account_id"]))
     return [
@@ -120,13 +122,6 @@ def _chips(chosen: dict[str, str | None], session: Session) -> list[list[tuple[s
         [chip(status.value.capitalize(), status=status.value) for status in Status],
         [chip(severity.value.capitalize(), severity=severity.value) for severity in reversed(Severity)],
     ]
-
-
-def _place(cursor: str | None) -> Any:
-    try:
-        return cursors.decode_place(cursor) if cursor else None
-    except cursors.BadCursor:
-        return None
 
 
 def _clean(text: str, longest: int = _LONGEST) -> str:

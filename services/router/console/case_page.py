@@ -72,7 +72,7 @@ class CasePage:
         """The page with nothing masked, once; that it was asked for is in the journal first."""
         now, looked = self._clock.now(), RecordReveal(actor=session.email, fields=("masked",), where="console")
         try:
-            async with self._database.transaction() as tx:
+            async with self._database.transaction(urgent=True) as tx:
                 await self._cases.apply(tx, request.path_params["case_id"].replace("\0", ""), looked, now)
         except NotFound as error:
             return self._pages.missing(session, request, str(error))
@@ -82,7 +82,7 @@ class CasePage:
         now = self._clock.now()
         body = door.body.model_validate({name: _value(name, text) for name, text in typed.items() if text.strip()})
         command = door.build(body, session.email, now)
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(urgent=True) as tx:
             applied = await self._cases.apply(tx, case_id, command, now)
         self._wake()
         return applied.text

@@ -52,7 +52,7 @@ def _bar(point: Point, x: float, step: float, height: float) -> Markup:
     bar = Markup('<rect class="bar {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2">{}</rect>').format(
         point.tone, _LEFT + x + step * 0.14, _TOP + _PLOT_HEIGHT - tall, step * 0.72, tall, _title(point.words)
     )
-    return _linked(bar, point.link)
+    return _linked(bar, point)
 
 
 def _line(points: Sequence[Point], number: int, height: float) -> list[Markup]:
@@ -68,7 +68,7 @@ def _line(points: Sequence[Point], number: int, height: float) -> list[Markup]:
         dot = Markup('<circle class="dot line-{}" cx="{:.1f}" cy="{:.1f}" r="3">{}</circle>').format(
             number, x, y, _title(point.words)
         )
-        drawn.append(_linked(dot, point.link))
+        drawn.append(_linked(dot, point))
     return drawn
 
 
@@ -94,11 +94,11 @@ def _title(words: str) -> Markup:
     return Markup("<title>{}</title>").format(words)
 
 
-def _linked(shape: Markup, link: str | None) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(link, shape) if link else shape
+def _linked(shape: Markup, point: Point) -> Markup:
+    return Markup('<a href="{}" aria-label="{}">{}</a>').format(point.link, point.words, shape) if point.link else shape
 
 
 def _svg(content: Markup, title: str) -> Markup:
-    return Markup('<svg class="chart" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">{}</svg>').format(
+    return Markup('<svg class="chart" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}">{}</svg>').format(
         _WIDTH, _HEIGHT, escape(title), content
     )

@@ -37,9 +37,9 @@ def routes(
     own = pages.signed_in
     return [
         Mount("/console/static", StaticFiles(directory=STATIC), name="console-static"),
-        Route("/signin", sign_in.show, methods=["GET"]),
-        Route("/signin", sign_in.submit, methods=["POST"]),
-        Route("/signout", sign_in.leave, methods=["POST"]),
+        Route("/signin", pages.open(sign_in.show), methods=["GET"]),
+        Route("/signin", pages.open(sign_in.submit), methods=["POST"]),
+        Route("/signout", pages.open(sign_in.leave), methods=["POST"]),
         Route("/", own(case_list.show), methods=["GET"]),
         Route("/cases", own(case_list.show), methods=["GET"]),
         Route("/cases", own(case_list.open_by_hand), methods=["POST"]),

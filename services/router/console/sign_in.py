@@ -18,7 +18,8 @@ class SignIn:
         """The form. A code is not used up by looking, so that a mail scanner or a preview cannot spend it."""
         if self._sessions.of(request) is not None:
             return RedirectResponse(own_path(request.query_params.get("next", "/")), 303, SECURITY)
-        return self._form(request, code=request.query_params.get("code", ""), next_=request.query_params.get("next"))
+        asked = request.query_params
+        return self._form(request, code=asked.get("code", ""), next_=asked.get("next"), unsent="unsent" in asked)
 
     async def submit(self, request: Request) -> Response:
         form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
@@ -56,6 +57,7 @@ class SignIn:
         next_: str | None = None,
         email: str = "",
         wrong: str = "",
+        unsent: bool = False,
     ) -> Response:
-        values = {"code": code, "next": own_path(next_ or "/"), "email": email, "wrong": wrong}
+        values = {"code": code, "next": own_path(next_ or "/"), "email": email, "wrong": wrong, "unsent": unsent}
         return self._pages.render("sign_in.html", None, request, status, **values)

@@ -1,25 +1,23 @@
 """The SLA figures: charts over time, the table of METRICS, and the cases behind each number."""
 
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from fastapi import HTTPException
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.router.api import cursors
-from services.router.api.sla import link_to_cases
+from services.router.api.sla import MOST_LINES, link_to_cases, place_of, place_of_line
 from services.router.audit.figures import Group, Line
 from services.router.audit.metrics import BY_NAME, METRICS, Number
 from services.router.audit.periods import PeriodKind, starts, window
-from services.router.audit.promise import Promise
-from services.router.audit.report import Behind, Report, lines_of, promises_behind
+from services.router.audit.report import Behind, Report, first_behind, lines_of
 from services.router.console import charts, wording
 from services.router.console.charts import Point
-from services.router.console.pages import Pages, with_query
+from services.router.console.pages import Pages, cursor_of, with_query
 from services.router.sessions import Session
 from shared.db.engine import Database
 from shared.runtime import Runtime
@@ -51,7 +49,8 @@ class SlaPage:
         report, wrong = self._report(request)
         now = self._clock.now()
         async with self._database.read() as connection:
-            lines = await lines_of(connection, report, now)
+            found = await lines_of(connection, report, now, cursor_of(request, cursors.decode_line))
+        lines, cursor = cursors.cut(found, MOST_LINES, place_of_line)
         return self._pages.render(
             "sla.html",
             session,
@@ -61,6 +60,7 @@ class SlaPage:
             report=report,
             days=_days(report),
             rows=[_row(line, report) for line in lines],
+            more=with_query("/sla", **_query(report), cursor=cursor) if cursor else None,
             metrics=METRICS,
             charts=self._charts(lines, report) if report.group is Group.NONE and lines else [],
             target=self._target,
@@ -74,21 +74,11 @@ class SlaPage:
         report, wrong = self._report(request)
         metric = BY_NAME.get(request.query_params.get("metric", ""))
         value = request.query_params.get("value")
-        now, after = self._clock.now(), _place(request.query_params.get("cursor"))
-        found: list[Promise] = []
-        behind = Behind(metric, value)
-        async with (
-            self._database.read() as connection,
-            aclosing(promises_behind(connection, report, behind, now, after)) as promises,
-        ):
-            async for promise in promises:
-                found.append(promise)
-                if len(found) > _PAGE:
-                    break
-        shown = found[:_PAGE]
+        now, after = self._clock.now(), cursor_of(request, cursors.decode_place)
+        async with self._database.read() as connection:
+            found = await first_behind(connection, report, Behind(metric, value), now, _PAGE + 1, after)
+        shown, cursor = cursors.cut(found, _PAGE, place_of)
         query = {**_query(report), "metric": metric.name if metric else None, "value": value}
-        last = shown[-1] if len(found) > _PAGE else None
-        more = with_query(_DOOR, **query, cursor=cursors.encode_place(last.started_at, last.clock_id)) if last else None
         return self._pages.render(
             "sla_cases.html",
             session,
@@ -100,7 +90,7 @@ class SlaPage:
             report=report,
             days=_days(report),
             promises=shown,
-            more=more,
+            more=with_query(_DOOR, **query, cursor=cursor) if cursor else None,
             download=with_query("/v1/sla/cases.csv", **query),
             back=with_query("/sla", **_query(report)),
         )
@@ -114,7 +104,7 @@ class SlaPage:
         try:
             first, last = (date.fromisoformat(asked[name]) if asked.get(name) else None for name in ("from", "to"))
             return Report(window(kind, first, last, now), kind, group), ""
-        except (ValueError, OverflowError, HTTPException) as wrong:
+        except (ValueError, OverflowError) as wrong:
             return Report(window(kind, None, None, now), kind, group), f"This range cannot be shown: {wrong}."
 
     def _link(self, report: Report, kind: PeriodKind | None = None, group: Group | None = None) -> str:
@@ -123,7 +113,7 @@ class SlaPage:
         changed = {"period": (kind or report.kind).value, "group": (group or report.group).value}
         return with_query("/sla", **{**kept, **changed})
 
-    def _charts(self, lines: list[Line], report: Report) -> list[Chart]:
+    def _charts(self, lines: Sequence[Line], report: Report) -> list[Chart]:
         by_period = {line.period: line for line in lines}
         periods = list(starts(report.within, report.kind))
 
@@ -157,7 +147,9 @@ def shown(metric_name: str, value: Number) -> str:
     return f"{value:g} %" if unit == "percent" else f"{value:,}"
 
 
-def _chart(title: str, name: str, legend: tuple[str, ...], picture: Markup, lines: list[Line], report: Report) -> Chart:
+def _chart(
+    title: str, name: str, legend: tuple[str, ...], picture: Markup, lines: Sequence[Line], report: Report
+) -> Chart:
     """The number beside it is that of the newest period that has one."""
     newest = next((line for line in lines if line.figures[name] is not None), lines[0])
     note = f"{report.kind.value} of {_day(newest.period)}"
@@ -178,9 +170,14 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%b}"
 
 
+def _has_cases(name: str, value: Number) -> bool:
+    """Whether anything is behind it: a share of 0 % has a whole, a count of 0 has nothing."""
+    return value is not None and (value > 0 or BY_NAME[name].unit != "count")
+
+
 def _row(line: Line, report: Report) -> dict[str, Any]:
     cells = [
-        (name, shown(name, value), link_to_cases(line, report, name, _DOOR) if value else None)
+        (name, shown(name, value), link_to_cases(line, report, name, _DOOR) if _has_cases(name, value) else None)
         for name, value in line.figures.items()
     ]
     return {"period": line.period, "label": line.label, "cells": cells, "final": not line.figures["touch_pending"]}
@@ -198,10 +195,3 @@ def _query(report: Report) -> dict[str, str | None]:
 
 def _download(door: str, report: Report) -> str:
     return with_query(door, **_query(report), bom="true")
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    try:
-        return cursors.decode_place(cursor) if cursor else None
-    except cursors.BadCursor:
-        return None

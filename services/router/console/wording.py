@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.router.domain.case import Case, Status
+from services.router.domain.owners import FALLBACK
 from services.router.domain.view import AccountView, EntryView, ResponseView
 
 _SOON = timedelta(hours=4)
@@ -40,7 +41,7 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def utc(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC")
+    return "" if at is None else f"{at.astimezone(UTC).day} {at.astimezone(UTC):%b %Y, %H:%M UTC}"
 
 
 def next_due(case: Case, now: datetime) -> Due:
@@ -82,6 +83,15 @@ def seconds_words(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else span_words(timedelta(seconds=seconds))
+
+
+def is_fallback(case: Case) -> bool:
+    return FALLBACK in case.owner_reason
+
+
+def metric(name: str) -> str:
+    """A figure's name for people: "touched in time %", "time to touch p50"."""
+    return name.replace("_pct", " %").removesuffix("_s").replace("_", " ")
 
 
 def web_link(url: str | None) -> str | None:

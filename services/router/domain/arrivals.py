@@ -91,7 +91,8 @@ def open_case(opening: Opening, ctx: Context) -> Decision:
 
 def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
     """Never swallowed because someone had acknowledged: the case is open again, with one more clock."""
-    clock = clocks.new_clock(case, command.cause, ctx, command.started_at, command.response_id)
+    started_at = clocks.own_start(case, command.started_at)
+    clock = clocks.new_clock(case, command.cause, ctx, started_at, command.response_id)
     raised = max(case.severity, command.severity, key=lambda severity: severity.rank)
     changed = replace(
         case,
@@ -114,7 +115,7 @@ def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
             "cause": command.cause,
             "response_id": command.response_id,
             "clock_id": clock.id,
-            "flagged_at": iso(command.started_at),
+            "flagged_at": iso(started_at),
             "touch_due_at": iso(clock.due_at),
             "severity": raised.value,
             "policy_version": ctx.policy_version,
@@ -127,7 +128,7 @@ def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
         Priority.ALERT,
         BOTH,
         data={"response_id": command.response_id, "words": command.words},
-        since=command.started_at,
+        since=started_at,
     )
     effects: tuple[Effect, ...] = (CancelDeadlines(CLOSE_OUT_KINDS), *clocks.guard(clock, ctx.terms, ctx.now), told)
     return Decision(changed, (entry,), effects)

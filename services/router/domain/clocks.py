@@ -35,6 +35,15 @@ def new_clock(case: Case, cause: str, ctx: Context, started_at: datetime, respon
     return TouchClock(f"{case.id}:{case.seq + 1}", cause, started_at, due_at, case.version + 1, response_id)
 
 
+def own_start(case: Case, started_at: datetime) -> datetime:
+    """An alert belongs to the clock that started when it says: of answers received at one moment, each later one starts
+    a microsecond after the one before."""
+    taken = {clock.started_at for clock in case.clocks}
+    while started_at in taken:
+        started_at += timedelta(microseconds=1)
+    return started_at
+
+
 def covered_by(case: Case, touched_at: datetime, seen_version: int | None) -> list[TouchClock]:
     """The waiting clocks a touch covers: those its author saw, started no later than the touch.
     Slack's picker knows minutes only, so a touch counts from the minute of the start."""

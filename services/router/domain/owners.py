@@ -9,6 +9,8 @@ from services.router.domain.view import AccountView
 from shared.policy import RoutingPolicy
 
 COVER = "cover"
+FALLBACK = "fallback owner"
+"""In the reason of everybody who has a case only because nobody better is known."""
 BY_HAND = "chosen by hand"
 Unreachable = Mapping[str, str]
 """E-mail -> why no message can reach this person."""

@@ -5,20 +5,27 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.case import ENDED, Case, Proof, Severity, Status, TouchClock
 from services.router.domain.journal import Sealed
+from services.router.domain.owners import FALLBACK
 from services.router.domain.sla import Terms
 from services.router.tables import cases, journal, touch_clocks
 from shared.db.statements import Upsert, unless_there
 from shared.errors import TransientError
 
 NOT_ENDED = cases.c.status.not_in([status.value for status in ENDED])
+UNOWNED = cases.c.owner_reason.contains(FALLBACK) | (cases.c.owner == "")
 _SET_APART = frozenset({"status", "severity", "terms", "clocks"})
 _PLAIN = tuple(item.name for item in fields(Case) if item.name not in _SET_APART)
+
+
+def overdue(now: datetime) -> ColumnElement[bool]:
+    """A touch is due and not made."""
+    return and_(cases.c.touch_due_at <= now, cases.c.status.in_([Status.OPEN.value, Status.ACKNOWLEDGED.value]))
 
 
 _LOAD = select(cases).where(cases.c.id == bindparam("id"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, false, or_, select, update
+from sqlalchemy import Select, bindparam, false, or_, select, tuple_, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,14 +74,19 @@ async def listed(
     person: str | None = None,
     past: bool = False,
     limit: int = 500,
+    after: tuple[datetime, str] | None = None,
 ) -> list[Record]:
-    """Present and coming ones in order of their start; with `past` those that are over, newest first."""
+    """Present and coming ones in order of their start; with `past` those that are over, newest first. `after` is the
+    start and id of the last one seen."""
     live = covers.c.ended_at.is_(None) & or_(covers.c.ends_at.is_(None), covers.c.ends_at > now)
     statement = select(covers).where(~live if past else live).limit(limit)
     if person is not None:
         statement = statement.where(covers.c.person == person)
-    order = covers.c.starts_at.desc() if past else covers.c.starts_at
-    return await _records(connection, statement.order_by(order, covers.c.id))
+    place = tuple_(covers.c.starts_at, covers.c.id)
+    if after is not None:
+        statement = statement.where(place < after if past else place > after)
+    order = (covers.c.starts_at.desc(), covers.c.id.desc()) if past else (covers.c.starts_at, covers.c.id)
+    return await _records(connection, statement.order_by(*order))
 
 
 async def next_due(connection: AsyncConnection, now: datetime) -> Cover | None:

@@ -95,17 +95,20 @@ async def list_cases(
     account_id: str | None = None,
     severity: str | None = None,
     overdue: bool | None = None,
+    ended: bool | None = None,
+    unowned: bool | None = None,
     after: tuple[datetime, str] | None = None,
 ) -> list[CaseView]:
-    """Newest first; `after` is (opened_at, id) of the last one seen. `overdue` means a touch is due and not made."""
+    """Newest first; `after` is (opened_at, id) of the last one seen. `overdue` means a touch is due and not made,
+    `unowned` that it rests with the fallback owner."""
     statement = select(cases).order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit)
     wanted = {"status": status, "owner": owner, "account_id": account_id, "severity": severity}
     for name, value in wanted.items():
         if value is not None:
             statement = statement.where(cases.c[name] == value)
-    late = and_(cases.c.touch_due_at <= now, cases.c.status.in_(["open", "acknowledged"]))
-    if overdue is not None:
-        statement = statement.where(late if overdue else ~late)
+    for holds, condition in ((overdue, rows.overdue(now)), (ended, ~rows.NOT_ENDED), (unowned, rows.UNOWNED)):
+        if holds is not None:
+            statement = statement.where(condition if holds else ~condition)
     if after is not None:
         at, case_id = after
         older = or_(cases.c.opened_at < at, and_(cases.c.opened_at == at, cases.c.id < case_id))

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.router.api import cursors
 from services.router.domain import commands
 from shared.events.catalog import AccountUpdated
 from shared.events.envelope import Message, from_message
@@ -157,6 +158,56 @@ WRONG_RANGES = [
     "from=x",
 ]
 PROBLEM = "application/problem+json"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("path", ["/v1/cases/L-A/note", "/v1/cases", "/v1/covers", "/signin", "/cases"])
+@pytest.mark.parametrize("told", [True, False], ids=["length told", "in pieces"])
+async def test_a_body_nobody_could_need_is_refused_before_it_is_kept(doors: Doors, path: str, told: bool) -> None:
+    taken = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(64):
+            taken += 1
+            yield b"x" * 1024 * 1024
+
+    headers = {"content-type": "application/x-www-form-urlencoded" if "v1" not in path else "application/json"}
+    if told:
+        headers["content-length"] = str(64 * 1024 * 1024)
+    async with doors.client(token=None) as stranger:
+        answer = await stranger.post(path, content=pieces(), headers=headers)
+    assert taken <= 5
+    if path == "/cases" and not told:
+        assert answer.status_code == 303, "a page without a session leads to the sign-in and reads nothing"
+    else:
+        assert answer.status_code in (413, 400), "a form's own limit may come first"
+
+
+async def test_every_422_names_what_is_wrong_in_the_same_form(
+    router: RouterBench, http: httpx.AsyncClient, doors: Doors
+) -> None:
+    case = (await router.low()).case
+    refused = {
+        "query.cursor": await http.get("/v1/cases?cursor=W10"),
+        "query.metric": await http.get("/v1/sla/cases?metric=happiness"),
+        "query.from": await http.get("/v1/sla?from=2026-02-01&to=2026-01-01"),
+        "query.limit": await http.get("/v1/covers?limit=0"),
+        "body.actor": await http.post(f"/v1/cases/{case.id}/note", json={"note": "x"}),
+        "body.until": await http.post(
+            f"/v1/cases/{case.id}/snooze", json={"actor": ANA, "reason": "x", "until": "2029-01-01T00:00:00Z"}
+        ),
+        "body.subject": await http.post("/v1/cases", json={"account_id": "acme", "subject": " ", "actor": ANA}),
+        "body": await http.post(f"/v1/cases/{case.id}/note", content=b'{"note": "x"}', headers=FORM),
+        "body.timezone": await http.post("/v1/covers", json={"person": ANA, "actor": ANA, "timezone": "Mars/Base"}),
+    }
+    for at, answer in refused.items():
+        assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM), at
+        problem = answer.json()
+        (error,) = problem["errors"]
+        assert error["at"] == at
+        assert error["problem"] in problem["detail"], "who reads the detail alone knows it too"
+    assert "content-type: application/json" in refused["body"].text, "curl sends a form unless told otherwise"
 
 
 async def answers(http: httpx.AsyncClient, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -176,7 +227,7 @@ async def test_a_wrong_field_is_named(router: RouterBench, http: httpx.AsyncClie
 
 
 async def test_what_is_not_there_is_a_404(http: httpx.AsyncClient) -> None:
-    paths = ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none"]
+    paths = ["/v1/cases/L-NONE", "/v1/cases/L-NONE/journal", "/v1/accounts/none", "/v1/nothing"]
     assert await answers(http, paths) == dict.fromkeys(paths, (404, PROBLEM))
 
 
@@ -215,6 +266,29 @@ async def test_pages_lead_through_every_case_once_newest_first(router: RouterBen
     assert places == sorted(places, reverse=True)
 
 
+async def test_who_pages_while_cases_change_misses_none_and_sees_none_twice(
+    router: RouterBench, http: httpx.AsyncClient
+) -> None:
+    async def opens(name: str) -> None:
+        await router.hears(router.answer(1, record_id=name, requester_email=f"x@{name}.example"))
+
+    for number in range(9):
+        await opens(f"c{number}")
+        router.clock.advance(timedelta(minutes=number % 2))
+    before = [view.case for view in await router.all_cases()]
+    seen: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = await get(http, "/v1/cases", limit=2, status="open", cursor=cursor)
+        seen += [case["id"] for case in page["items"]]
+        cursor = page["next_cursor"]
+        await opens(f"n{len(seen)}")
+        if len(seen) == 2:
+            gone = before[-1]
+            await router.does(gone.id, _touch(router))
+    assert seen == [case.id for case in before if case.id != gone.id]
+
+
 async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> None:
     await router.low(record_id="r1")
     await router.hears(router.answer(1, record_id="r2", requester_email="x@stray.example"))
@@ -230,6 +304,11 @@ async def test_filters_choose(router: RouterBench, http: httpx.AsyncClient) -> N
     assert len(await owners(overdue="false")) == 1
     assert await owners(status="closed") == []
     assert len(await owners(severity="medium")) == 2
+    assert await owners(unowned="false") == [ANA]
+    assert (
+        len((await get(http, "/v1/sla/cases", metric="", value="", cursor="", **{"from": "", "to": ""}))["items"]) == 3
+    )
+    assert (len(await owners(ended="false")), await owners(ended="true")) == (3, [])
     assert len(await owners(status="", owner="", account_id="", severity="", overdue="", cursor="")) == 3
 
 
@@ -343,6 +422,19 @@ async def test_cases_as_csv_open_as_text_in_a_spreadsheet(router: RouterBench, h
     figures = await http.get("/v1/sla.csv")
     (line,) = csv.DictReader(io.StringIO(figures.text, newline=""))
     assert (line["period"], line["flagged"], line["touched_in_time_pct"]) == ("2026-11-02", "1", "")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [("9999-12-31", "x"), ("0001-01-01", "x"), ("2026-11-02", "\N{PILE OF POO}"), ("2026-13-02", "x"), ("", "x")],
+)
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+async def test_a_cursor_made_by_hand_is_never_a_crash(
+    http: httpx.AsyncClient, parts: tuple[str, str], period: str
+) -> None:
+    answer = await http.get("/v1/sla", params={"cursor": cursors.encode(*parts), "period": period})
+    assert answer.status_code in (200, 422)
+    assert answer.headers["content-type"] in ("application/json", PROBLEM)
 
 
 async def test_a_range_that_cannot_be_is_a_422(http: httpx.AsyncClient) -> None:

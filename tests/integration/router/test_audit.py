@@ -1,10 +1,9 @@
 """The figures can be proved: the journal alone gives the same, and no entry can be changed unseen (G10)."""
 
 import asyncio
-import random
 import tempfile
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,13 @@ from services.router.audit.recompute import recompute
 from services.router.audit.service import audit_round, patrol
 from services.router.audit.verification import Flaw, verify_cases, verify_next
 from services.router.domain import commands
-from services.router.domain.decision import InvalidCommand, Refused
 from services.router.store.erasure import erase_person
-from tests.support.domain import ANA, LEA, touch
+from tests.support.domain import ANA, touch
 from tests.support.examples import examples
+from tests.support.life import DAY, HOUR, live, slack_answers
 from tests.support.router import NOON, RouterBench
 from tests.support.router_doors import Doors
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ALL_TIME = Window(NOON - 365 * DAY, NOON + 3650 * DAY)
 
 
@@ -63,99 +61,6 @@ async def broken(router: RouterBench, everything: bool = True) -> set[str]:
     async with router.database.read() as connection:
         question = Question(router.clock.now(), router.policy, everything)
         return {finding.name for finding in await check(connection, question) if not finding.holds}
-
-
-async def slack_answers(router: RouterBench, after: timedelta = timedelta(seconds=1)) -> None:
-    """Every message that waits is seen, as the delivery would write it."""
-    notices = tables.notices
-    async with router.database.transaction() as tx:
-        waiting = select(notices).where(notices.c.state == "pending")
-        for notice in (await tx.execute(waiting)).mappings().all():
-            sent_at = notice["created_at"] + after
-            await tx.execute(update(notices).where(notices.c.id == notice["id"]).values(state="sent", sent_at=sent_at))
-            if notice["since"] is not None:
-                seen = commands.RecordAlert(
-                    actor="system", notice_id=notice["id"], role=notice["role"], sent_at=sent_at, since=notice["since"]
-                )
-                await router.cases.apply(tx, notice["case_id"], seen, router.clock.now())
-
-
-class Life:
-    """Months of a small company's feedback, from a list of numbers: whatever is allowed may happen."""
-
-    def __init__(self, router: RouterBench, choices: random.Random) -> None:
-        self._router = router
-        self._choices = choices
-        self._number = 0
-
-    async def step(self) -> None:
-        happens = self._choices.choice(
-            [self._answers, self._answers, self._acts, self._acts, self._acts, self._waits, self._seen, self._directory]
-        )
-        await happens()
-
-    async def _answers(self) -> None:
-        self._number += 1
-        domain = self._choices.choice(["acme.example", "bolt.example", "stray.example", "gmail.com"])
-        await self._router.low(
-            self._choices.choice([1, 2, 3]),
-            record_id=f"r{self._number}",
-            requester_email=f"p{self._choices.randint(1, 3)}@{domain}",
-            comment="It fails",
-        )
-
-    async def _acts(self) -> None:
-        cases = await self._router.all_cases()
-        if not cases:
-            return
-        view = self._choices.choice(cases)
-        command = self._command(view.case.version)
-        try:
-            await self._router.does(view.case.id, command)
-        except (Refused, InvalidCommand):
-            return
-
-    def _command(self, version: int) -> commands.Command:
-        now, actor = self._router.clock.now(), self._choices.choice([ANA, LEA])
-        backdated = touch(
-            now - HOUR * self._choices.choice([0, 0, 2]), actor=actor, version=version, next_step_due=date(2028, 1, 1)
-        )
-        return self._choices.choice(
-            [
-                backdated,
-                backdated,
-                backdated,
-                commands.Acknowledge(actor=actor),
-                commands.Resolve(actor=actor, outcome="fixed", what_was_done="Repaired"),
-                commands.ConfirmClosed(actor=actor),
-                commands.ConfirmClosed(actor=actor, outcome="customer_left", what_was_done="They left"),
-                commands.StillOpen(actor=actor, reason=f"Not yet {now}"),
-                commands.Reopen(actor=actor, reason=f"Again {now}"),
-                commands.CorrectTouch(actor=actor, reason=f"Wrong case {now}"),
-                commands.Reassign(actor=actor, new_owner="new@us.example", reason="Leave"),
-                commands.Dismiss(actor=actor, reason="A robot"),
-                commands.Snooze(actor=actor, until=now + DAY, reason="Waiting"),
-                commands.AddNote(actor=actor, note="Called, no answer"),
-            ]
-        )
-
-    async def _waits(self) -> None:
-        await self._router.passes(HOUR * self._choices.choice([1, 5, 26, 170]), step=HOUR * 6)
-
-    async def _seen(self) -> None:
-        await slack_answers(self._router, timedelta(seconds=self._choices.choice([0.4, 30, 7000])))
-
-    async def _directory(self) -> None:
-        self._router.clock.advance(timedelta(seconds=1))
-        id_ = self._choices.choice(["acme", "bolt"])
-        domains = [f"{id_}.example", *(["stray.example"] if self._choices.random() < 0.4 else [])]
-        await self._router.account(id_, domains=domains, csm=self._choices.choice([ANA, "other@us.example", None]))
-
-
-async def live(router: RouterBench, seed: int, steps: int) -> None:
-    life = Life(router, random.Random(seed))
-    for _ in range(steps):
-        await life.step()
 
 
 async def assert_proved(router: RouterBench) -> None:

@@ -11,7 +11,11 @@ import httpx
 import pytest
 
 from services.router.audit.facts import heartbeats
+from services.router.domain import commands
 from services.router.sessions import COOKIE
+from shared.db.engine import Database
+from shared.policy import Policy
+from shared.settings import DatabaseSettings
 from tests.support.domain import ANA, LEA
 from tests.support.router import RouterBench
 from tests.support.router_doors import TOKEN, Doors
@@ -79,7 +83,9 @@ async def test_without_a_session_the_console_leads_to_the_sign_in(doors: Doors) 
         assert (onward.status_code, onward.headers["location"]) == (303, "/signin?next=%2Fcases%2FL-A%3Fx%3D1")
         for path in ("/sla", "/accounts", "/accounts/unmatched", "/health"):
             assert (await client.get(path)).status_code == 303
-        assert (await client.post("/cases/L-A/dismiss", data={"reason": "x"})).headers["location"] == "/signin"
+        late = await client.post("/cases/L-A/dismiss", data={"reason": "x"})
+        assert (late.status_code, late.headers["location"]) == (303, "/signin?next=%2Fcases%2FL-A&unsent=true")
+        assert "nothing was saved" in await page(client, late.headers["location"])
 
 
 async def test_the_printed_link_signs_in_once_however_often_it_is_previewed(doors: Doors) -> None:
@@ -307,6 +313,45 @@ async def test_empty_pages_say_what_to_do_next(database_url: str) -> None:
     await router.close()
 
 
+async def test_while_the_database_is_away_a_person_reads_words_and_may_send_again() -> None:
+    nowhere = Database(DatabaseSettings(url="postgresql+asyncpg://nobody@127.0.0.1:1/nothing"))
+    doors = Doors(RouterBench(nowhere, Policy()))
+    async with browser(doors) as client:
+        link = await client.post("/signin", data={"code": httpx.URL(doors.sign_in_path()).params["code"], "email": ANA})
+        assert (link.status_code, "does not answer" in link.text) == (503, True)
+        await client.post("/signin", data={"token": TOKEN, "email": ANA})
+        for path in ("/", "/cases/L-A", "/sla", "/sla/cases", "/accounts", "/covers", "/sources", "/health"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8"), path
+            assert 0 < int(answer.headers["retry-after"]) < 60
+        token = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+        assert token is not None
+        sent = await client.post("/cases/L-A/touch", data={"csrf": token[1], **TOUCH})
+        assert (sent.status_code, "nothing is done twice" in sent.text) == (503, True)
+
+
+async def test_the_numbers_above_the_list_lead_to_just_these_cases(router: RouterBench, ana: httpx.AsyncClient) -> None:
+    known = (await router.low()).case
+    await router.hears(router.answer(1, record_id="r2", requester_email="x@stray.example"))
+    await router.hears(router.answer(1, record_id="r3", requester_email="x@other.example"))
+    (other,) = [view.case for view in await router.all_cases() if "other" in str(view.responses[0].requester_email)]
+    await router.does(other.id, commands.Dismiss(actor=LEA, reason="A robot"))
+    router.clock.advance(25 * HOUR)
+    first = await page(ana, "/")
+    tiles = re.findall(r'<a href="([^"]+)"[^>]*><b>(\d+)</b> (not ended|overdue|with the fallback owner)', first)
+    assert {words: number for _, number, words in tiles} == {
+        "not ended": "2",
+        "overdue": "2",
+        "with the fallback owner": "1",
+    }
+    for link, number, _ in tiles:
+        listed = await page(ana, html.unescape(link))
+        assert listed.count('<tr class="row-') == int(number), link
+        assert other.id not in listed
+    assert known.id not in await page(ana, "/?unowned=true")
+    assert "x@stray.example" in first, "who wrote tells one unknown account from another"
+
+
 async def test_the_list_shows_what_is_late_and_leads_on(router: RouterBench, ana: httpx.AsyncClient) -> None:
     for number in range(52):
         await router.hears(router.answer(1, record_id=f"r{number}", requester_email=f"x@c{number}.example"))
@@ -326,10 +371,11 @@ async def test_every_number_of_the_figures_leads_to_its_cases(router: RouterBenc
     router.clock.advance(26 * HOUR)
     shown = await page(ana, "/sla?group=owner&period=month")
     links = {html.unescape(link) for link in re.findall(r'href="(/sla/cases\?[^"]+)"', shown)}
-    assert {httpx.URL(link).params["metric"] for link in links} >= {"flagged", "touch_due", "overdue_now"}
+    names = {httpx.URL(link).params["metric"] for link in links}
+    assert names >= {"flagged", "touch_due", "overdue_now", "touched_in_time_pct"}, "0 % has its cases too"
     for link in links:
         assert case.id in await page(ana, link)
-    assert 'role="img"' in await page(ana, "/sla")
+    assert 'aria-label="Touched in time, %"' in await page(ana, "/sla")
     wrong = await page(ana, "/sla?from=2026-02-01&to=2026-01-01", 422)
     assert "cannot be shown" in wrong
 

@@ -29,7 +29,9 @@ async def lea(router: RouterBench) -> AsyncIterator[httpx.AsyncClient]:
     doors = Doors(router)
     async with doors.client(token=None) as client:
         code = httpx.URL(doors.sign_in_path()).params["code"]
-        assert (await client.post("/signin", data={"code": code, "email": LEA})).status_code == 303
+        assert (
+            await client.post("/signin?next=%2Fcovers&unsent=true", data={"code": code, "email": LEA})
+        ).status_code == 303
         yield client
 
 
@@ -141,7 +143,7 @@ async def test_without_its_token_a_form_changes_nothing(lea: httpx.AsyncClient, 
     assert (await sends(lea, "/covers/no-such/end")).status_code == 404
     async with Doors(router).client(token=None) as stranger:
         for path in ("/covers", "/covers/x/end"):
-            assert (await stranger.post(path, data=AWAY)).headers["location"] == "/signin"
+            assert (await stranger.post(path, data=AWAY)).headers["location"] == "/signin?next=%2Fcovers&unsent=true"
 
 
 async def test_what_people_typed_is_text_on_the_page(lea: httpx.AsyncClient) -> None:

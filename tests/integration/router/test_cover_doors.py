@@ -1,6 +1,7 @@
 """Absences over the API: entered, listed, taken back; what cannot be right is a clear 422."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -52,6 +53,25 @@ async def test_an_absence_moves_the_open_cases_and_its_end_gives_them_back(doors
         assert (await http.delete(f"/v1/covers/{body['id']}")).json()["moved"] == 0
         assert (await http.get("/v1/covers")).json()["items"] == []
         assert [item["id"] for item in (await http.get("/v1/covers?past=true")).json()["items"]] == [body["id"]]
+
+
+@pytest.mark.parametrize("past", [False, True])
+async def test_pages_lead_through_every_absence_once(doors: Doors, past: bool) -> None:
+    async with doors.client() as http:
+        for number in range(5):
+            day = f"2026-11-{9 + number // 2:02}T00:00:00Z"
+            body = {**AWAY, "person": f"p{number}@us.example", "starts_at": day, "ends_at": "2026-12-01T00:00:00Z"}
+            assert (await http.post("/v1/covers", json=body)).status_code == 201
+        if past:
+            doors.bench.clock.advance(timedelta(days=60))
+        seen: list[dict[str, str]] = []
+        cursor = ""
+        while cursor is not None:
+            page = (await http.get("/v1/covers", params={"limit": 2, "past": past, "cursor": cursor})).json()
+            seen += page["items"]
+            cursor = page["next_cursor"]
+    places = [(item["starts_at"], item["id"]) for item in seen]
+    assert (len(set(places)), places) == (5, sorted(places, reverse=past))
 
 
 async def test_the_same_absence_again_is_answered_as_done(doors: Doors) -> None:

@@ -1,6 +1,6 @@
 """Queries that find rows which break a promise of the design; each answers with the first hundred."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, or_, select, text
@@ -92,8 +92,3 @@ async def undelivered(connection: AsyncConnection, before: datetime) -> list[str
 
 async def _ids(connection: AsyncConnection, statement: Select[Any]) -> list[str]:
     return [str(found) for found in (await connection.execute(statement.limit(_MOST))).scalars()]
-
-
-def recently(now: datetime) -> datetime:
-    """How far back the checks on a timer look; `closeloop audit verify` looks at everything."""
-    return now - timedelta(days=2)

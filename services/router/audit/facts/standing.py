@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import and_, case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.audit.promise import FALLBACK
+from services.router.store.cases import UNOWNED, overdue
 from services.router.tables import cases, notices
 
 # Written out, not bound, so that both databases see that their partial index covers it.
@@ -28,20 +28,18 @@ class Standing:
 
 
 async def standing(connection: AsyncConnection, now: datetime) -> Standing:
-    waiting = cases.c.status.in_(["open", "acknowledged"])
-    fallback = cases.c.owner_reason.ilike(f"%{FALLBACK}%") | (cases.c.owner == "")
     counted = await connection.execute(
         select(
             func.count(),
-            func.count(case((waiting & (cases.c.touch_due_at <= now), 1))),
-            func.count(case((fallback, 1))),
+            func.count(case((overdue(now), 1))),
+            func.count(case((UNOWNED, 1))),
         )
         .select_from(cases)
         .where(NOT_ENDED)
     )
-    total, overdue, unowned = counted.one()
+    counts = counted.one()
     held = and_(notices.c.attempt == 0, notices.c.not_before.is_not(None))
     since = case((held, notices.c.not_before), else_=notices.c.created_at)
     oldest = await connection.execute(select(func.min(since)).where(_WAITING, since <= now))
     parked = await connection.execute(select(func.count()).where(notices.c.state == "parked"))
-    return Standing(total, overdue, unowned, oldest.scalar_one_or_none(), parked.scalar_one())
+    return Standing(*counts, oldest.scalar_one_or_none(), parked.scalar_one())

@@ -1,6 +1,6 @@
 """A page cursor leads back to where the page ended, and any other text is refused, never a crash."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -19,8 +19,14 @@ def test_a_cursor_finds_its_place(at: datetime, id_: str) -> None:
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_other_text_is_refused(text: str) -> None:
-    with pytest.raises(cursors.BadCursor):
-        cursors.decode_place(text)
+    for decode in (cursors.decode_place, cursors.decode_line, cursors.decode_name):
+        with pytest.raises(cursors.BadCursor):
+            decode(text)
+
+
+@given(st.dates(date.min, date(9998, 12, 31)), IDS)
+def test_a_cursor_finds_its_line(period: date, group: str) -> None:
+    assert cursors.decode_line(cursors.encode_line(period, group)) == (period, group)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.router.audit.export import BOM, line, lines
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+DANGEROUS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def read(text: str) -> list[list[str]]:
