@@ -1,6 +1,7 @@
 """Which media types a source takes: JSON under any name that can be JSON, forms and XML only where they are wanted."""
 
 from codecs import BOM_UTF8
+from functools import lru_cache
 
 from services.ingest.sources.base import Content
 
@@ -11,6 +12,7 @@ _OTHER_TYPES = (_FORM, "text/html", "text/csv", "text/css", "text/javascript", "
                 "application/x-protobuf", "application/javascript")  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 

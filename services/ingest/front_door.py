@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -70,9 +71,9 @@ class FrontDoor:
             return self._refuse(name, "too_large", problem(413, f"The body is over {BODY_LIMIT} bytes."))
         except ConnectionResetError:
             return self._refuse(name, "disconnected", problem(400, "The connection ended before the body did."))
-        request = self._request(scope, headers, body)
+        request, now = self._request(scope, headers, body), self._clock.now()
         try:
-            authenticate(door.source, request, door.secrets, door.options, self._clock.now())
+            authenticate(door.source, request, door.secrets, door.options, now)
         except InvalidSignature as wrong:
             return self._refuse(name, "unauthorized", problem(401, str(wrong), {"www-authenticate": "Signature"}))
         content_type = headers.get("content-type", "")
@@ -80,7 +81,7 @@ class FrontDoor:
         if encoding not in ("identity", "") or not takes(door.source.content, content_type, body):
             detail = f"Send {door.source.content.upper()}, not compressed, and say so in Content-Type."
             return self._refuse(name, "unsupported", problem(415, detail))
-        return await self._translate(door, request)
+        return await self._translate(door, request, now)
 
     def _request(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> WebhookRequest:
         raw_query: bytes = scope["query_string"]
@@ -90,10 +91,10 @@ class FrontDoor:
         url = f"{base}{path}?{raw_query.decode('latin-1')}" if raw_query else f"{base}{path}"
         return WebhookRequest(scope["method"], url, headers, body, query)
 
-    async def _translate(self, door: OpenSource, request: WebhookRequest) -> Response:
+    async def _translate(self, door: OpenSource, request: WebhookRequest, now: datetime) -> Response:
         dry_run = request.query.get("dry_run", "").lower() in _YES
         try:
-            translation = door.source.translate(request, door.options, self._clock.now())
+            translation = door.source.translate(request, door.options, now)
         except Unprocessable as wrong:
             return await self._keep(door, request, str(wrong), dry_run)
         except Exception as bug:
@@ -224,5 +225,12 @@ def _own_answer(answer: Answer) -> Response:
     return Response(answer.body, 200, {"content-type": answer.content_type})
 
 
+class _Json(Response):
+    """Its two headers need none of Starlette's general making of them."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self.body))]
+
+
 def _json(status: int, body: Any) -> Response:
-    return Response(encode_json(body), status, {"content-type": "application/json"})
+    return _Json(encode_json(body), status)
