@@ -42,7 +42,7 @@ class AdminAuth:
 def with_admin_token(settings: Settings, file: Path = TOKEN_FILE) -> Settings:
     """The settings with an admin token: the one that is set, else the one kept in `file`, else a new one kept there
     (readable by its owner only)."""
-    if settings.auth.admin_token is not None and settings.auth.admin_token.get_secret_value():
+    if settings.auth.admin_token is not None:
         return settings
     token = file.read_text().strip() if file.exists() else _create(file)
     auth = settings.auth.model_copy(update={"admin_token": SecretStr(token)})
