@@ -1,13 +1,13 @@
 """Who may enter the doors that are not webhooks: the admin token, compared in constant time."""
 
 import hmac
-import os
 from pathlib import Path
 
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from shared import ids
+from shared import ids, private_files
+from shared.errors import ConfigurationError
 from shared.settings import Settings
 
 TOKEN_FILE = Path("var/admin-token")
@@ -41,21 +41,13 @@ class AdminAuth:
 
 def with_admin_token(settings: Settings, file: Path = TOKEN_FILE) -> Settings:
     """The settings with an admin token: the one that is set, else the one kept in `file`, else a new one kept there
-    (readable by its owner only)."""
-    if settings.auth.admin_token is not None and settings.auth.admin_token.get_secret_value():
+    (readable by its owner only). Raises ConfigurationError when that is empty."""
+    if settings.auth.admin_token is not None:
         return settings
-    token = file.read_text().strip() if file.exists() else _create(file)
+    kept = (
+        file.read_text(encoding="utf-8") if file.exists() else private_files.write_first(file, ids.new_secret() + "\n")
+    )
+    if not (token := kept.strip()):
+        raise ConfigurationError(f"{file} is empty: delete it, and the next start makes a new token")
     auth = settings.auth.model_copy(update={"admin_token": SecretStr(token)})
     return settings.model_copy(update={"auth": auth})
-
-
-def _create(file: Path) -> str:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    token = ids.new_secret()
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip()
-    with os.fdopen(handle, "w") as out:
-        out.write(token + "\n")
-    return token

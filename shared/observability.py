@@ -2,10 +2,12 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.errors import where_it_failed
 from shared.settings import LogSettings
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -31,9 +33,18 @@ SOURCE_ALARM = Gauge("closeloop_source_alarm", "1 while a source is silent, reje
 LOOP_RESTARTS = Counter("closeloop_loop_restarts_total", "Loops restarted after an unexpected error", ["loop"])
 
 
+class _Lines(logging.Formatter):
+    """The lines of libraries."""
+
+    def formatException(self, ei: Any) -> str:
+        return where_it_failed(ei[1])
+
+
 def configure_logging(settings: LogSettings) -> None:
     level = getattr(logging, settings.level.upper())
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(_Lines("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[lines])
     # Access logs would carry `?token=` of vendors that can send no header.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
@@ -47,7 +58,7 @@ def configure_logging(settings: LogSettings) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(lambda raised: where_it_failed(raised[1])),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -238,7 +238,10 @@ def parse_policy(text: str, name: str = "policy.toml") -> Policy:
 
 
 def load_policy(path: Path) -> Policy:
-    """The policy of a file; a missing file is the defaults."""
-    if not path.exists():
+    """The policy of a file; a missing file is the defaults. Raises ConfigurationError."""
+    try:
+        return parse_policy(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
         return Policy()
-    return parse_policy(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise ConfigurationError(f"{path} cannot be read: {wrong}") from wrong

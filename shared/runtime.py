@@ -101,14 +101,13 @@ class Supervisor:
                 await asyncio.sleep(_RESTART_AFTER.total_seconds())
 
 
-async def sleep_or_stop(clock: Clock, span: timedelta, stop: asyncio.Event) -> None:
-    """Return when `span` has passed on the clock or `stop` is set, whichever comes first."""
-    sleeper = asyncio.ensure_future(clock.sleep(span))
-    stopper = asyncio.ensure_future(stop.wait())
+async def sleep_or_stop(clock: Clock, span: timedelta, stop: asyncio.Event) -> bool:
+    """Return when `span` has passed on the clock or `stop` is set, whichever comes first; whether it is set."""
+    waiters = [asyncio.ensure_future(clock.sleep(span)), asyncio.ensure_future(stop.wait())]
     try:
-        await asyncio.wait({sleeper, stopper}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for waiter in (sleeper, stopper):
+        for waiter in waiters:
             waiter.cancel()
-            with suppress(asyncio.CancelledError):
-                await waiter
+        await asyncio.gather(*waiters, return_exceptions=True)
+    return stop.is_set()

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.errors import ConfigurationError
 
@@ -21,14 +21,18 @@ def _with_driver(url: str) -> str:
     return url
 
 
-class DatabaseSettings(BaseModel):
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DatabaseSettings(_Part):
     """`pool_size`: connections to read with, and on PostgreSQL as many to write with."""
 
     url: Annotated[str, AfterValidator(_with_driver)] = "sqlite+aiosqlite:///var/closeloop.db"
     pool_size: int = 10
 
 
-class BusSettings(BaseModel):
+class BusSettings(_Part):
     """`embedded://` (the default) or `kafka://host:9092,host:9092`; SASL and TLS apply to Kafka only."""
 
     url: str = "embedded://"
@@ -42,7 +46,7 @@ class BusSettings(BaseModel):
     session_timeout_ms: int = 10_000
 
 
-class SlackSettings(BaseModel):
+class SlackSettings(_Part):
     bot_token: SecretStr | None = None
     signing_secret: SecretStr | None = None
     app_token: SecretStr | None = None
@@ -51,7 +55,7 @@ class SlackSettings(BaseModel):
     rate_limits: bool = Field(default=True, description="off only for benchmarks against a sandbox without limits")
 
 
-class SourceSettings(BaseModel):
+class SourceSettings(_Part):
     """A second secret may follow a comma, for rotation."""
 
     secret: SecretStr | None = None
@@ -63,11 +67,11 @@ class SourceSettings(BaseModel):
         return tuple(part.strip() for part in self.secret.get_secret_value().split(",") if part.strip())
 
 
-class AuthSettings(BaseModel):
+class AuthSettings(_Part):
     admin_token: SecretStr | None = None
 
 
-class HttpSettings(BaseModel):
+class HttpSettings(_Part):
     """Loopback unless told otherwise; `public_url` is the base under which vendors and Slack reach us."""
 
     host: str = "127.0.0.1"
@@ -75,7 +79,7 @@ class HttpSettings(BaseModel):
     public_url: str | None = None
 
 
-class SmtpSettings(BaseModel):
+class SmtpSettings(_Part):
     host: str | None = None
     port: int = 587
     username: str | None = None
@@ -84,14 +88,21 @@ class SmtpSettings(BaseModel):
     starttls: bool = True
 
 
-class LogSettings(BaseModel):
+class LogSettings(_Part):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
 
 class Settings(BaseSettings):
+    """A variable that is set to nothing counts as not set, as in a copied deploy/env.example."""
+
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", env_file=".env", extra="ignore", validate_default=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        validate_default=True,
     )
 
     database: DatabaseSettings = DatabaseSettings()
@@ -115,12 +126,18 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as wrong:
-        raise ConfigurationError(_explain(wrong)) from wrong
+        raise ConfigurationError(_explain(wrong)) from None
+    except SettingsError as wrong:
+        raise ConfigurationError(
+            f"{PREFIX}...: {wrong}; write one variable for each, such as {PREFIX}HTTP__PORT"
+        ) from None
 
 
 def _explain(wrong: ValidationError) -> str:
     lines = []
     for error in wrong.errors(include_input=False, include_url=False):
         name = PREFIX + "__".join(str(part) for part in error["loc"]).upper()
-        lines.append(f"{name}: {error['msg']}")
+        unknown = error["type"] == "extra_forbidden"
+        words = "there is no such setting" if unknown else error["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {words}")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.auth import AdminAuth
-from shared.errors import TransientError
+from shared.errors import TransientError, reason_of
 from shared.runtime import Check, Service
 from shared.settings import Settings
 
@@ -180,7 +180,7 @@ async def failing(checks: Sequence[Check]) -> dict[str, str]:
         except TimeoutError:
             return f"no answer within {_CHECK_PATIENCE_SECONDS:g} s"
         except Exception as error:
-            return str(error) or type(error).__name__
+            return reason_of(error)
         return None
 
     answers = await asyncio.gather(*(ask(check) for check in checks))

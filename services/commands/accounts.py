@@ -9,14 +9,14 @@ import msgspec
 import typer
 from rich.progress import Progress
 
-from services.commands import accounts_file
-from services.commands.accounts_file import Mistake
+from services.commands import accounts_file, csv_file
+from services.commands.csv_file import Mistake
 from services.commands.session import open_bus
-from services.commands.terminal import FAILED, complain, err, out, run
+from services.commands.terminal import err, out, run
 from services.hosting.startup import Configuration, configure
 from services.ingest.account_record import InvalidAccount, parse_account
 from shared.clock import SystemClock
-from shared.errors import BusUnavailable, ConfigurationError
+from shared.errors import BusUnavailable
 from shared.events.catalog import ACCOUNTS_UPDATED, AccountUpdated, account_updated
 from shared.events.envelope import decode_data, from_message, to_record
 from shared.free_mail import FREE_MAIL
@@ -36,12 +36,8 @@ def import_accounts(
 ) -> None:
     """Import accounts. Every row is checked first: with a mistake in the file nothing is imported."""
     configuration = configure()
-    accounts, mistakes = check(_text(file), configuration)
-    for mistake in sorted(mistakes, key=lambda one: one.line):
-        complain(f"{file}:{mistake.line}: {mistake.words}")
-    if mistakes:
-        complain(f"{len({one.line for one in mistakes})} lines with mistakes: nothing was imported")
-        raise typer.Exit(FAILED)
+    accounts, mistakes = check(csv_file.text_of(file), configuration)
+    csv_file.refuse(file, mistakes)
     if dry_run:
         out.print(f"{len(accounts)} accounts are right; nothing was imported (--dry-run).")
         return
@@ -77,13 +73,6 @@ def check(text: str, configuration: Configuration) -> tuple[list[AccountUpdated]
         except InvalidAccount as wrong:
             mistakes += [Mistake(row.line, f"{field}: {problem}") for field, problem in wrong.errors]
     return accounts, mistakes
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        raise ConfigurationError(f"{file} is not UTF-8: save it as CSV UTF-8 ({wrong.reason})") from wrong
 
 
 async def _publish(configuration: Configuration, accounts: Sequence[AccountUpdated]) -> None:

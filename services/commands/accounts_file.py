@@ -6,9 +6,12 @@ has for the account; `contacts` holds `email | name | role`.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from services.commands import csv_file
+from services.commands.csv_file import Cells, Columns, Mistake
 
 ID = "id"
 TEXTS = ("name", "tier", "segment", "arr", "currency", "renewal_date", "csm", "csm_manager", "support_lead")
@@ -27,35 +30,18 @@ class Row:
     record: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Mistake:
-    line: int
-    words: str
-
-
 def read(text: str) -> tuple[list[Row], list[Mistake]]:
     """Every row that has the right form, and what is wrong with the others. An empty cell leaves the field out."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey="", restval=None)
-    mistakes = [Mistake(1, words) for words in _wrong_header(reader.fieldnames or [])]
-    if mistakes:
-        return [], mistakes
-    rows: list[Row] = []
     seen: dict[str, int] = {}
-    for cells in reader:
-        line = reader.line_num
-        if not any(cells.values()):
-            continue
-        try:
-            row = _row(line, cells)
-        except ValueError as wrong:
-            mistakes.append(Mistake(line, str(wrong)))
-            continue
+
+    def once(line: int, cells: Cells) -> Row:
+        row = _row(line, cells)
         if row.id in seen:
-            mistakes.append(Mistake(line, f"id {row.id} is already on line {seen[row.id]}"))
-        else:
-            seen[row.id] = line
-            rows.append(row)
-    return rows, mistakes
+            raise ValueError(f"id {row.id} is already on line {seen[row.id]}")
+        seen[row.id] = line
+        return row
+
+    return csv_file.read(text, Columns(COLUMNS, needed=(ID,), prefix=ALIAS), once)
 
 
 def write(records: Iterable[Mapping[str, Any]]) -> str:
@@ -69,28 +55,16 @@ def write(records: Iterable[Mapping[str, Any]]) -> str:
     return out.getvalue()
 
 
-def _wrong_header(names: Sequence[str]) -> Iterator[str]:
-    if ID not in names:
-        yield f"the first line must name the columns, at least {ID}; known are {', '.join(COLUMNS)}, {ALIAS}<source>"
-    for name in names:
-        if name not in COLUMNS and not name.startswith(ALIAS):
-            yield f"column {name!r} is not known; known are {', '.join(COLUMNS)}, {ALIAS}<source>"
-    for name in {name for name in names if names.count(name) > 1}:
-        yield f"column {name!r} is there twice"
-
-
-def _row(line: int, cells: Mapping[str, Any]) -> Row:
-    if "" in cells:
-        raise ValueError("more cells than columns: put a text with a comma in quotes")
-    account_id = (cells[ID] or "").strip()
+def _row(line: int, cells: Cells) -> Row:
+    account_id = cells[ID].strip()
     if not account_id:
         raise ValueError(f"{ID} is empty")
-    record: dict[str, Any] = {name: value for name in TEXTS if (value := (cells.get(name) or "").strip())}
+    record: dict[str, Any] = {name: value for name in TEXTS if (value := cells.get(name, "").strip())}
     if "arr" in record:
         record["arr"] = _number(record["arr"])
-    if domains := _many(cells.get("domains")):
+    if domains := _many(cells.get("domains", "")):
         record["domains"] = domains
-    if contacts := [_contact(text) for text in _many(cells.get("contacts"))]:
+    if contacts := [_contact(text) for text in _many(cells.get("contacts", ""))]:
         record["contacts"] = contacts
     aliases = {name.removeprefix(ALIAS): _many(value) for name, value in cells.items() if name.startswith(ALIAS)}
     if aliases := {source: found for source, found in aliases.items() if found}:
@@ -98,8 +72,8 @@ def _row(line: int, cells: Mapping[str, Any]) -> Row:
     return Row(line, account_id, record)
 
 
-def _many(cell: str | None) -> list[str]:
-    return [part.strip() for part in (cell or "").split(_MANY) if part.strip()]
+def _many(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split(_MANY) if part.strip()]
 
 
 def _number(text: str) -> float:

@@ -8,8 +8,8 @@ import typer
 from rich.progress import Progress
 
 from migrations.schema import require_newest
-from services.commands import covers_file
-from services.commands.covers_file import Mistake
+from services.commands import covers_file, csv_file
+from services.commands.csv_file import Mistake
 from services.commands.session import open_database
 from services.commands.terminal import FAILED, complain, err, out, plain, run
 from services.hosting.startup import Configuration, configure
@@ -18,7 +18,6 @@ from services.router.covering import Absence, Covering, checked
 from services.router.domain.absence import until_words
 from services.router.store import covers
 from shared.clock import SystemClock
-from shared.errors import ConfigurationError
 
 app = typer.Typer(help="Absences: who stands in for whom.", no_args_is_help=True)
 
@@ -34,12 +33,8 @@ def import_covers(
 ) -> None:
     """Import absences. Every row is checked first: with a mistake in the file nothing is imported. What is there
     already is left as it is."""
-    absences, mistakes = check(_text(file), actor, SystemClock().now())
-    for mistake in sorted(mistakes, key=lambda one: one.line):
-        complain(f"{file}:{mistake.line}: {mistake.words}")
-    if mistakes:
-        complain(f"{len({one.line for one in mistakes})} lines with mistakes: nothing was imported")
-        raise typer.Exit(FAILED)
+    absences, mistakes = check(csv_file.text_of(file), actor, SystemClock().now())
+    csv_file.refuse(file, mistakes)
     if dry_run:
         out.print(f"{len(absences)} absences are right; nothing was imported (--dry-run).")
         return
@@ -113,10 +108,3 @@ async def _lines(configuration: Configuration) -> list[str]:
         f" covered by {record.cover.cover or 'the next role'}"
         for record in records
     ] or ["Nobody is away."]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        raise ConfigurationError(f"{file} is not UTF-8: save it as CSV UTF-8 ({wrong.reason})") from wrong

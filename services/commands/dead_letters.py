@@ -15,12 +15,24 @@ from shared.bus.base import Bus
 from shared.bus.dead_letters import DeadLetter
 from shared.clock import SystemClock
 from shared.errors import CloseloopError, ConfigurationError
+from shared.events.catalog import TOPICS
 from shared.events.envelope import Message
 from shared.runtime import Runtime
 
 app = typer.Typer(help="Messages that could not be handled: list, show, replay.", no_args_is_help=True)
 
-Topic = Annotated[str | None, typer.Option(help="Only those of this topic, such as feedback.received.")]
+_NAMES = [topic.name for topic in TOPICS]
+
+
+def _known(topic: str | None) -> str | None:
+    if topic is not None and topic not in _NAMES:
+        raise ConfigurationError(f"there is no topic {topic}; there are {', '.join(_NAMES)}")
+    return topic
+
+
+Topic = Annotated[
+    str | None, typer.Option(help="Only those of this topic, such as feedback.received.", callback=_known)
+]
 _SHORT = 8
 
 

@@ -21,7 +21,10 @@ _NOT_WEBHOOKS = ("events",)
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Argument(help="[default: CLOSELOOP_POLICY_FILE, or policy.toml]")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="[default: CLOSELOOP_POLICY_FILE, or policy.toml]"),
+    ] = None,
 ) -> None:
     """Check a policy file and show what it comes to. Status 2, naming the key, when it is wrong."""
     file = file or load_settings().policy_file

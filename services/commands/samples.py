@@ -5,7 +5,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from services.commands import accounts_file
 from services.commands.webhook_secrets import new_secret
 from services.ingest.account_record import parse_account
 from services.slack_sandbox.app import SandboxUser
+from shared import private_files
 from shared.bus.base import Bus
 from shared.clock import SystemClock
 from shared.errors import CloseloopError, ConfigurationError
@@ -156,9 +156,7 @@ def _secrets(settings: Settings, sources: list[str], file: Path) -> dict[str, st
     for name in sources:
         configured = settings.sources[name].secrets() if name in settings.sources else ()
         found[name] = configured[0] if configured else kept.setdefault(name, new_secret(name))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-        json.dump(kept, out)
+    private_files.write(file, json.dumps(kept))
     return found
 
 

@@ -13,7 +13,7 @@ from shared.errors import ConfigurationError
 
 app = typer.Typer(help="Set the Slack app up, and check it.", no_args_is_help=True)
 
-TEMPLATE = Path(__file__).parents[2] / "deploy" / "slack-manifest.yaml"
+TEMPLATE = Path(__file__).resolve().parents[2] / "deploy/slack-manifest.yaml"
 _EXAMPLE = "https://closeloop.example.com"
 _SOCKET_MODE = re.compile(r"socket_mode_enabled: \w+")
 _ADDRESS = re.compile(r"https://[^\s/\"'#]+(?:/[^\s\"'#]*)?")

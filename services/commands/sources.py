@@ -54,8 +54,9 @@ def list_sources(context: typer.Context) -> None:
 @app.command()
 def setup(source: Named) -> None:
     """Print the steps that connect a source: what to click, the address, the secret, the template to paste."""
-    _known(source)
-    guide, settings = GUIDES.get(source, GUIDES["mapped"]), configure().settings
+    configuration = configure()
+    _known(source, configuration)
+    guide, settings = GUIDES.get(source, GUIDES["mapped"]), configuration.settings
     base = (settings.http.public_url or _LOCAL).rstrip("/")
     url = f"{base}/v1/webhooks/{source}"
     page = source if source in GUIDES else "mapped"
@@ -108,19 +109,20 @@ def try_file(
     header: Annotated[list[str] | None, typer.Option("--header", "-H", help="`Name: value`, as sent.")] = None,
 ) -> None:
     """Show what a body would become, by the present policy. Nothing is verified, sent or stored."""
-    _known(source)
+    configuration = configure()
+    kept = _known(source, configuration).keeps
     headers = _headers(header or [])
-    tried = try_body(source, file.read_bytes(), headers, configure().policy, SystemClock().now())
+    tried = try_body(source, file.read_bytes(), headers, configuration.policy, SystemClock().now())
     _show(tried)
     if not tried.taken or tried.unproven:
-        missing = [name for name in _known(source).keeps if name not in headers]
+        missing = [name for name in kept if name not in headers]
         if missing:
             out.print(plain(f"A delivery has more than its body: give what it was sent with, -H '{missing[0]}: ...'"))
         raise typer.Exit(FAILED)
 
 
-def _known(source: str) -> Source:
-    sources = sources_of(configure().policy.sources)
+def _known(source: str, configuration: Configuration) -> Source:
+    sources = sources_of(configuration.policy.sources)
     if source not in sources:
         raise ConfigurationError(f"there is no source {source}; there are {', '.join(sorted(sources))}")
     return sources[source]

@@ -20,7 +20,8 @@ MISUSED = 2
 
 
 class ClearErrors(TyperGroup):
-    """Shows our own errors as a line for people in place of a traceback."""
+    """Shows our own errors, and what the system says of files and disks, as a line for people in place of a
+    traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -30,6 +31,9 @@ class ClearErrors(TyperGroup):
             raise typer.Exit(MISUSED) from error
         except CloseloopError as error:
             complain(str(error))
+            raise typer.Exit(FAILED) from error
+        except OSError as error:
+            complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
             raise typer.Exit(FAILED) from error
 
 

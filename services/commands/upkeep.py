@@ -11,7 +11,7 @@ from services.commands.terminal import out, run
 from services.embedded.backup import restore_backup, write_backup
 from services.embedded.files import files_of, held
 from services.embedded.retention import apply_retention
-from services.hosting.startup import configure
+from services.hosting.startup import Configuration, configure
 from shared.clock import SystemClock
 from shared.errors import ConfigurationError
 
@@ -49,10 +49,10 @@ def retention(
     span = days or configuration.settings.retention_days
     if not span:
         raise ConfigurationError("CLOSELOOP_RETENTION_DAYS is 0, which keeps everything: set it, or say --days")
-    run(_retention(timedelta(days=span)))
+    run(_retention(configuration, timedelta(days=span)))
 
 
-async def _retention(span: timedelta) -> None:
-    async with open_bus(configure()) as bus:
+async def _retention(configuration: Configuration, span: timedelta) -> None:
+    async with open_bus(configuration) as bus:
         await apply_retention(bus, span)
     out.print(f"Messages older than {span.days} days are deleted from the event log.")

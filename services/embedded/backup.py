@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -21,6 +22,10 @@ FORMAT = 1
 _PATIENCE_SECONDS = 30
 
 
+class BackupFailed(CloseloopError):
+    """SQLite does not let the files be copied: one is damaged, or the disk is full."""
+
+
 class BadBackup(CloseloopError):
     """The file is no backup, or was damaged since it was written."""
 
@@ -34,18 +39,21 @@ class Manifest:
 
 
 def write_backup(files: EmbeddedFiles, target: Path, now: datetime) -> Manifest:
-    """Raises ConfigurationError when there is nothing to back up or `target` exists."""
+    """Raises BackupFailed, and ConfigurationError when there is nothing to back up or `target` exists."""
     present = {name: path for name, path in files.named().items() if path.exists()}
     if not present:
         raise ConfigurationError("there are no embedded files to back up; for PostgreSQL use pg_dump")
     if target.exists():
         raise ConfigurationError(f"{target} exists already: choose another name")
     with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".backup-") as scratch:
-        copies = _copy_all(present, Path(scratch))
+        try:
+            copies = _copy_all(present, Path(scratch))
+        except sqlite3.Error as error:
+            raise BackupFailed(f"{', '.join(map(str, present.values()))} cannot be copied: {error}") from error
         manifest = Manifest(now.isoformat(), {name: _describe(path) for name, path in copies.items()})
         archive = Path(scratch) / "archive"
         _write_tar(archive, manifest, copies)
-        os.link(archive, target)
+        archive.rename(target)
     return manifest
 
 
@@ -59,14 +67,15 @@ def restore_backup(source: Path, files: EmbeddedFiles, now: datetime, *, force: 
     some_place = next(iter(places.values()), None)
     if some_place is None:
         raise ConfigurationError("these settings use no embedded files: restore PostgreSQL with its own tools")
-    some_place.parent.mkdir(parents=True, exist_ok=True)
+    for place in places.values():
+        place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=some_place.parent, prefix=".restore-") as scratch:
         restored = _read_tar(source, Path(scratch))
         if set(restored) - set(places):
             raise ConfigurationError(f"the backup holds {', '.join(sorted(restored))}, but the settings use less")
-        aside = [moved for name in restored for moved in _move_aside(places[name], now)]
+        aside = [moved for place in places.values() for moved in _move_aside(place, now)]
         for name, copy in restored.items():
-            copy.replace(places[name])
+            shutil.move(copy, places[name])
     return aside
 
 
@@ -123,10 +132,14 @@ def _read_tar(source: Path, scratch: Path) -> dict[str, Path]:
         with tarfile.open(source) as tar:
             about = tar.extractfile(MANIFEST)
             manifest = json.load(about) if about else {}
+            if manifest["format"] != FORMAT:
+                raise BadBackup(
+                    f"{source} was written by another version, in format {manifest['format']}: use that one"
+                )
             names = list(manifest["files"])
             for name in names:
                 tar.extract(name, scratch, filter="data")
-    except (tarfile.TarError, OSError, KeyError, ValueError) as error:
+    except (tarfile.TarError, OSError, KeyError, TypeError, ValueError) as error:
         raise BadBackup(f"{source} cannot be read as a backup: {error}") from error
     for name in names:
         if _describe(scratch / name) != manifest["files"][name]:

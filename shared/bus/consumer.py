@@ -8,13 +8,13 @@ from datetime import timedelta
 import structlog
 
 from shared.bus.base import Bus, Consumer, Partition
-from shared.bus.dead_letters import reason_of
 from shared.bus.fuse import Fuse
 from shared.bus.retry import Backoff, Jitter
-from shared.bus.work import Handle, Tools, Work, rest
+from shared.bus.work import Handle, Tools, Work
 from shared.clock import Clock
-from shared.errors import CloseloopError, TransientError
+from shared.errors import CloseloopError, TransientError, reason_of
 from shared.events.catalog import dead
+from shared.runtime import sleep_or_stop
 
 log = structlog.get_logger(__name__)
 
@@ -160,4 +160,4 @@ class ConsumerLoop:
 
     async def _pause_for_breath(self, error: Exception, attempt: int, stop: asyncio.Event) -> None:
         log.warning("bus_unavailable", group=self._group, reason=reason_of(error))
-        await rest(self._clock, self._tools.backoff.span(attempt, self._tools.jitter()), stop)
+        await sleep_or_stop(self._clock, self._tools.backoff.span(attempt, self._tools.jitter()), stop)

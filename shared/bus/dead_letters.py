@@ -1,21 +1,18 @@
 """Dead letters: what can never be handled is kept with its reason, can be listed, and can be replayed."""
 
 from datetime import datetime
-from traceback import walk_tb
-from types import TracebackType
 
 import msgspec
 
 from shared import ids
 from shared.bus.base import Bus
-from shared.errors import CloseloopError, ConfigurationError
+from shared.errors import LONGEST_REASON, ConfigurationError
 from shared.events.catalog import TOPICS, dead
 from shared.events.envelope import Message, Record
 
 MESSAGE = "message"
 WEBHOOK = "webhook"
 _PREFIX = "dl_"
-_REASON_CHARACTERS = 500
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -39,22 +36,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     message: Message
     replayed_at: datetime | None = None
-
-
-def reason_of(error: BaseException) -> str:
-    """Why, in words without customer text (G11): our own errors speak for themselves; of any other only its type and
-    the place in our code, since its text may quote what it choked on."""
-    if isinstance(error, CloseloopError):
-        return str(error)[:_REASON_CHARACTERS]
-    place = _place(error.__traceback__)
-    return f"{type(error).__name__}{f' in {place}' if place else ''}"
-
-
-def _place(trace: TracebackType | None) -> str:
-    frames = [(frame.f_globals.get("__name__", ""), line) for frame, line in walk_tb(trace)]
-    ours = [(name, line) for name, line in frames if name.split(".")[0] in ("services", "shared")]
-    name, line = (ours or frames or [("", 0)])[-1]
-    return f"{name}:{line}" if name else ""
 
 
 def of_message(message: Message, *, group: str, reason: str, at: datetime) -> Record:
@@ -83,7 +64,7 @@ def of_webhook(
     ours = {
         "dl_id": letter_id,
         "dl_kind": WEBHOOK,
-        "dl_reason": reason[:_REASON_CHARACTERS],
+        "dl_reason": reason[:LONGEST_REASON],
         "dl_at": at.isoformat(),
         "dl_topic": topic,
         "dl_source": source,

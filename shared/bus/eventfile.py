@@ -1,6 +1,5 @@
 """The SQLite file of the embedded log: its schema and statements, synchronous, called from one thread for each side."""
 
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
+from shared import private_files
 from shared.bus.base import Partition
 from shared.errors import BusUnavailable
 
@@ -103,8 +103,7 @@ class EventFile:
     def open(self) -> None:
         with self._translated():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # It holds what customers wrote: for its owner only. SQLite gives the -wal file the same rights.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            private_files.create(self.path)  # SQLite gives the -wal file the same rights
             self._connect_writer().executescript(_SCHEMA)
             self._reader = self._connect()
 
@@ -216,13 +215,6 @@ class EventFile:
                 {"id": self._ids[partition], "before": to_us(tombstones_before), "limit": _DELETE_AT_ONCE},
             )
         return done.rowcount == _DELETE_AT_ONCE
-
-    def backup(self, target: Path) -> None:
-        """A consistent copy, while others go on writing; `target` must not exist."""
-        with self._translated(), closing(self._connect()) as source:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            with closing(sqlite3.connect(target)) as copy:
-                source.backup(copy)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -97,10 +97,6 @@ class SqliteEventLog:
                     while await self._store.in_writer(file.compact, partition, now - KEEP_TOMBSTONES):
                         pass
 
-    async def backup(self, to_path: Path) -> None:
-        """Write a consistent copy to a new file, while the log goes on."""
-        await asyncio.to_thread(self._store.file.backup, to_path)
-
     async def join(self, consumer: EventLogConsumer) -> None:
         """Called by a consumer that starts. Raises BusUnavailable while another process consumes from this file."""
         self._claim_consuming()

@@ -4,21 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import count
 
 import structlog
 
 from shared.bus.base import Bus, Consumer, Partition
-from shared.bus.dead_letters import of_message, reason_of
+from shared.bus.dead_letters import of_message
 from shared.bus.fuse import Fuse
 from shared.bus.retry import Backoff, Jitter, is_transient
 from shared.clock import Clock
-from shared.errors import TransientError
+from shared.errors import TransientError, reason_of
 from shared.events.envelope import Message
 from shared.faults import crash_point
 from shared.observability import CONSUMED, DEAD, RETRIED
+from shared.runtime import sleep_or_stop
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +159,8 @@ class Work:
                 if not is_transient(error):
                     raise
                 self._stall(error, attempt)
-            if await rest(self.tools.clock, self.tools.backoff.span(attempt, self.tools.jitter()), self.abandoned):
+            span = self.tools.backoff.span(attempt, self.tools.jitter())
+            if await sleep_or_stop(self.tools.clock, span, self.abandoned):
                 raise Abandoned
 
     def _stall(self, error: Exception, attempt: int) -> None:
@@ -176,15 +178,3 @@ class Work:
                 await self.consumer.commit(self._done)
         for partition, messages in self.batches.items():
             self.consumer.seek(partition, self._done.get(partition, messages[0].offset))
-
-
-async def rest(clock: Clock, span: timedelta, until: asyncio.Event) -> bool:
-    """Return when `span` has passed or `until` is set; whether it is set."""
-    sleeping, called = asyncio.ensure_future(clock.sleep(span)), asyncio.ensure_future(until.wait())
-    try:
-        await asyncio.wait({sleeping, called}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        sleeping.cancel()
-        called.cancel()
-        await asyncio.gather(sleeping, called, return_exceptions=True)
-    return until.is_set()

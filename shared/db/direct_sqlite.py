@@ -7,13 +7,15 @@ and COMMIT, which waits for the disk, go to a thread.
 """
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+from shared import private_files
 
 _MAY_WAIT = ("BEGIN", "COMMIT", "ROLLBACK")
 _AT_ONCE = 500
@@ -34,10 +36,7 @@ async def connect_writer(path: str, **options: Any) -> "DirectConnection":
 def _open(path: str, options: Mapping[str, Any]) -> sqlite3.Connection:
     """A new file is its owner's alone: it holds what customers wrote. SQLite's files beside it follow it."""
     if path and path != ":memory:" and not path.startswith("file:"):
-        # One that is there is never opened here: to close it would end the locks that all of this process's connections
-        # have on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        private_files.create(Path(path))
     return sqlite3.connect(path, **{**options, "check_same_thread": False})
 
 

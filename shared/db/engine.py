@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.db import direct_sqlite
 from shared.db.turns import Turns
-from shared.errors import DatabaseUnavailable
+from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.settings import DatabaseSettings
 
 _BUSY_TIMEOUT_MS = 10_000
@@ -25,7 +32,8 @@ class Database:
     their own, so that however many pages and figures are asked for, alerts do not wait for them."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        self.url = make_url(settings.url)
+        """Raises ConfigurationError."""
+        self.url = _parse(settings.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _create_writer(settings, self.url)
         self._reader = _create_reader(settings, self.url)
@@ -75,6 +83,16 @@ class _translated:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None and _is_outage(error):
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # Without the cause, which quotes a piece of the password.
+        raise ConfigurationError(
+            "CLOSELOOP_DATABASE__URL: not an address; in a password write @ as %40, : as %3A and / as %2F"
+        ) from None
 
 
 def _is_outage(error: BaseException) -> bool:

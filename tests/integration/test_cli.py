@@ -235,6 +235,27 @@ def test_a_wrong_setting_or_policy_is_named(home: Path, settings: dict[str, str]
     assert words in done.stderr
 
 
+def test_a_policy_file_that_cannot_be_read_is_named(home: Path) -> None:
+    (home / "policy.toml").mkdir(parents=True)
+    done = closeloop(home, "policy", "check")
+    assert (done.returncode, "policy.toml cannot be read" in done.stderr) == (2, True)
+    mistyped = closeloop(home, "policy", "check", "polcy.toml")
+    assert (mistyped.returncode, "polcy.toml" in mistyped.stderr) == (2, True)
+
+
+def test_what_the_system_refuses_is_one_clear_line(home: Path) -> None:
+    assert closeloop(home, "db", "upgrade").returncode == 0
+    done = closeloop(home, "backup", "no-such-folder/b.tar.gz")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "no-such-folder" in done.stderr
+    assert "No such file or directory" in done.stderr
+
+
+def test_a_mistyped_topic_is_not_an_empty_one(home: Path) -> None:
+    done = closeloop(home, "dead-letters", "list", "--topic", "feedback.recieved")
+    assert (done.returncode, "feedback.received" in done.stderr) == (2, True)
+
+
 def test_with_a_wrong_setting_nothing_starts(home: Path) -> None:
     settings, _, words = WRONG[0]
     done = closeloop_apart(home, "up", "--port", "0", settings=settings)

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.embedded.backup import restore_backup, write_backup
+from services.embedded.files import EmbeddedFiles
 from shared.bus.base import Bus, Partition, Topic
 from shared.bus.eventlog import SqliteEventLog
 from shared.clock import ManualClock, SystemClock
@@ -210,22 +212,33 @@ class TestRetention:
 
 async def test_a_backup_made_while_events_flow_is_a_whole_log(embedded_home: EmbeddedHome, tmp_path: Path) -> None:
     bus = await embedded_home.open()
-    assert isinstance(bus, SqliteEventLog)
     await bus.ensure_topics([FEEDBACK])
     await bus.publish([Record("feedback", b"%d" % n, b"before") for n in range(500)])
     flowing = asyncio.create_task(_flow(bus))
-    await bus.backup(tmp_path / "copy.db")
+    archive, copy_path = tmp_path / "backup.tar.gz", tmp_path / "elsewhere/events.db"
+    await asyncio.to_thread(write_backup, EmbeddedFiles(None, embedded_home.path), archive, START)
     flowing.cancel()
     await asyncio.gather(flowing, return_exceptions=True)
 
-    copy = SqliteEventLog(tmp_path / "copy.db", SystemClock())
+    restore_backup(archive, EmbeddedFiles(None, copy_path), START, force=False)
+    copy = SqliteEventLog(copy_path, SystemClock())
     await copy.start()
     stored = await contents(copy, "feedback")
     await copy.publish([Record("feedback", b"k", b"after")])
     await copy.stop()
     assert stored.count(b"before") == 500
-    with pytest.raises(BusUnavailable):
-        await bus.backup(tmp_path / "copy.db")
+
+
+async def test_opening_the_log_again_ends_no_lock_on_it(embedded_home: EmbeddedHome) -> None:
+    """Without its lock another process would take itself for the last one, and clear the write-ahead log away."""
+    bus = await embedded_home.open()
+    await bus.ensure_topics([FEEDBACK])
+    await embedded_home.open()
+    await bus.publish([Record("feedback", b"k", b"v")])
+    file = str(embedded_home.path)
+    visit = f"import sqlite3; c = sqlite3.connect({file!r}); c.execute('SELECT 1 FROM messages').fetchone(); c.close()"
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", visit], check=True)
+    assert Path(f"{file}-wal").exists()
 
 
 async def _flow(bus: Bus) -> None:

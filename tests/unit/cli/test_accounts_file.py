@@ -1,11 +1,14 @@
 """The CSV of accounts: what goes in comes out, and every mistake is named with its line."""
 
 import string
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.commands import accounts_file
+from services.commands import accounts_file, covers_file
 
 HEADER = "id,name,domains,arr,contacts,alias.zendesk\n"
 
@@ -74,3 +77,9 @@ def test_a_file_of_excel_with_its_mark_at_the_start_is_read() -> None:
     rows, mistakes = accounts_file.read("\ufeffid,name\r\nacme,Acme\r\n\r\n")
     assert mistakes == []
     assert rows[0].record == {"name": "Acme"}
+
+
+@pytest.mark.parametrize(("read", "header"), [(accounts_file.read, "id,name"), (covers_file.read, "person,starts")])
+def test_a_quote_that_never_ends_is_a_mistake_at_its_line(read: Callable[[str], Any], header: str) -> None:
+    _, mistakes = read(f'{header}\nana@us.example,2026-12-01\nzeta,"{"x" * 200_000}\n')
+    assert (mistakes[-1].line, "it is no CSV" in mistakes[-1].words) == (3, True)

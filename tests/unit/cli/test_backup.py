@@ -4,13 +4,14 @@ import io
 import json
 import sqlite3
 import tarfile
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from services.embedded.backup import BadBackup, restore_backup, write_backup
+from services.embedded.backup import BackupFailed, BadBackup, restore_backup, write_backup
 from services.embedded.files import EmbeddedFiles, held
 from shared.errors import ConfigurationError
 from shared.settings import DatabaseSettings, Settings
@@ -32,6 +33,16 @@ def make(folder: Path, *values: int) -> EmbeddedFiles:
 def values(path: Path) -> list[int]:
     with closing(sqlite3.connect(path)) as sql:
         return [row[0] for row in sql.execute("SELECT value FROM t")]
+
+
+def rewrite(archive: Path, changes: dict[str, Callable[[bytes], bytes]]) -> None:
+    with tarfile.open(archive) as tar:
+        contents = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, data in contents.items():
+            entry, changed = tarfile.TarInfo(name), changes.get(name, bytes)(data)
+            entry.size = len(changed)
+            tar.addfile(entry, io.BytesIO(changed))
 
 
 def test_what_was_backed_up_comes_back(tmp_path: Path) -> None:
@@ -64,17 +75,35 @@ def test_restoring_over_something_needs_force_and_moves_it_aside(tmp_path: Path)
 def test_a_damaged_backup_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
     files = make(tmp_path / "var", 1)
     write_backup(files, tmp_path / "b.tar.gz", NOW)
-    with tarfile.open(tmp_path / "b.tar.gz") as tar:
-        contents = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
-    contents["events.db"] = contents["events.db"].replace(b"CREATE TABLE t", b"CREATE TABLE u")
-    with tarfile.open(tmp_path / "damaged.tar", "w") as tar:
-        for name, data in contents.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
+    damage = {"events.db": lambda data: data.replace(b"CREATE TABLE t", b"CREATE TABLE u")}
+    rewrite(tmp_path / "b.tar.gz", damage)
     with pytest.raises(BadBackup, match=r"events\.db was damaged"):
-        restore_backup(tmp_path / "damaged.tar", files, NOW, force=True)
+        restore_backup(tmp_path / "b.tar.gz", files, NOW, force=True)
     assert values(tmp_path / "var/events.db") == [1]
+
+
+def test_a_backup_of_a_later_format_is_left_to_the_version_that_wrote_it(tmp_path: Path) -> None:
+    write_backup(make(tmp_path / "var", 1), tmp_path / "b.tar.gz", NOW)
+    rewrite(tmp_path / "b.tar.gz", {"manifest.json": lambda data: data.replace(b'"format": 1', b'"format": 2')})
+    with pytest.raises(BadBackup, match="format 2"):
+        restore_backup(tmp_path / "b.tar.gz", make(tmp_path / "new"), NOW, force=True)
+
+
+def test_a_file_that_the_backup_has_not_does_not_stay_beside_the_restored_one(tmp_path: Path) -> None:
+    """Offsets of another log would skip what the restored database never saw."""
+    files = make(tmp_path / "var", 1)
+    write_backup(EmbeddedFiles(files.database, None), tmp_path / "b.tar.gz", NOW)
+    aside = restore_backup(tmp_path / "b.tar.gz", files, NOW, force=True)
+    assert not (tmp_path / "var/events.db").exists()
+    assert any(path.name.startswith("events.db.before-") for path in aside)
+
+
+def test_what_sqlite_refuses_to_copy_is_said_in_words_and_leaves_nothing(tmp_path: Path) -> None:
+    files = make(tmp_path / "var", 1)
+    (tmp_path / "var/events.db").write_bytes(b"no database, for sure" * 100)
+    with pytest.raises(BackupFailed, match="not a database"):
+        write_backup(files, tmp_path / "b.tar.gz", NOW)
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
 
 
 @pytest.mark.parametrize("content", [b"not an archive", json.dumps({"files": {}}).encode()])

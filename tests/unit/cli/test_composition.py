@@ -19,7 +19,7 @@ from shared.bus.eventlog import SqliteEventLog
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, ConfigurationError
 from shared.policy import Policy
-from shared.runtime import Loop, Runtime, Service
+from shared.runtime import Check, Loop, Runtime, Service
 from shared.settings import AuthSettings, DatabaseSettings, Settings
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -86,6 +86,19 @@ async def test_until_the_broker_is_there_senders_are_told_to_come_back(runtime: 
         assert (await client.get("/hello")).text == "hello"
         assert (await client.get("/readyz")).status_code == 200
         assert [message async for message in runtime.bus.scan(all_topics()[0].name)] == []
+
+
+async def test_the_open_door_of_health_quotes_no_driver(runtime: Runtime) -> None:
+    async def ask() -> None:
+        raise ValueError('password authentication failed for "closeloop"')
+
+    late(runtime.bus).arrived.set()
+    composition = Composition(runtime, [Service("greeter", checks=[Check("database", ask)])])
+    async with running(composition) as client:
+        await asyncio.wait_for(composition.opened.wait(), PATIENCE)
+        told = (await client.get("/readyz")).json()["failures"]["database"]
+    assert "ValueError" in told
+    assert "password" not in told
 
 
 async def test_what_can_never_succeed_ends_the_process_with_its_reason(runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from services.cli import app
-from services.commands import accounts_file
+from services.commands import accounts_file, samples, slack
 from services.commands.accounts import check
 from services.hosting.startup import Configuration
 from services.router.slack.preflight import slack_problems
@@ -120,6 +120,17 @@ def test_the_image_installs_the_locked_packages_and_nothing_for_development() ->
     installed = {name.partition("==")[0] for name in image}
     assert {re.split(r"[<>=]", name)[0] for name in wanted} <= installed
     assert "pytest" not in installed
+
+
+def test_the_image_has_the_files_that_commands_read() -> None:
+    copied = re.findall(r"^COPY (?!--)(.+) /app/", (DEPLOY / "Dockerfile").read_text(), re.M)
+    let_in = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    for file in (samples.FOLDER, slack.TEMPLATE):
+        name = file.relative_to(DEPLOY.parent).as_posix()
+        assert name in " ".join(copied).split()
+        assert f"!{name}" in let_in
+    for name in " ".join(copied).split():
+        assert (DEPLOY.parent / name).exists()
 
 
 def test_no_file_names_a_registry() -> None:
