@@ -26,6 +26,7 @@ Role = Literal["champion", "economic_buyer", "admin", "power_user", "end_user", 
 _EMAIL = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"/]+")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+_RESERVED = (".", "..", "unmatched")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -45,6 +46,13 @@ def _plain(text: str) -> str:
     if _CONTROL.search(text):
         raise _wrong("must not hold control characters")
     return text
+
+
+def _addressable(account_id: str) -> str:
+    """An id is a segment of /v1/accounts/{id}, beside /v1/accounts/unmatched. Vendors' ids, in aliases, are not."""
+    if "/" in account_id or account_id in _RESERVED:
+        raise _wrong(f"must not hold a slash or be one of {', '.join(_RESERVED)}, because it is part of an address")
+    return account_id
 
 
 def _email(text: str) -> str:
@@ -91,6 +99,7 @@ _PlainId = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_plain)
 ]
 _Id = Annotated[_PlainId, BeforeValidator(_number_as_text)]
+AccountId = Annotated[_Id, AfterValidator(_addressable)]
 _Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320), AfterValidator(_email)]
 _Domain = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_domain)]
 _OptionalText = Annotated[_Text | None, BeforeValidator(_blank_is_none)]
@@ -136,7 +145,7 @@ class AccountBody(BaseModel):
 class AccountItem(AccountBody):
     """A record of a batch, with its id."""
 
-    id: _Id
+    id: AccountId
 
 
 def parse_account(

@@ -4,13 +4,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.types import Message
 
-from services.ingest.account_record import AccountBody, AccountItem, InvalidAccount, parse_account
+from services.ingest.account_record import AccountBody, AccountId, AccountItem, InvalidAccount, parse_account
 from services.ingest.documented import ADMIN_TOKEN, refusals
 from shared.auth import AdminAuth
 from shared.events.catalog import AccountUpdated, account_updated
@@ -29,7 +29,7 @@ _REFUSALS = refusals(400, 401, 413, 422, 503)
 class PutBody(AccountBody):
     """The whole record; an id in it must be the one of the path."""
 
-    id: str | None = None
+    id: AccountId | None = None
 
 
 class Batch(BaseModel):
@@ -52,8 +52,9 @@ def router(runtime: Runtime, auth: AdminAuth) -> APIRouter:
     routes = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=_guarded_by(auth))
     free_mail = FREE_MAIL | {domain.strip().lower() for domain in runtime.policy.routing.free_mail_domains}
 
-    @routes.put("/{account_id}", status_code=202, responses=_REFUSALS, dependencies=[ADMIN_TOKEN])
-    async def put_account(account_id: Annotated[str, Path(max_length=200)], record: PutBody) -> Accepted:
+    # `:path`, so that an id with a slash is refused in words and not a missing page.
+    @routes.put("/{account_id:path}", status_code=202, responses=_REFUSALS, dependencies=[ADMIN_TOKEN])
+    async def put_account(account_id: AccountId, record: PutBody) -> Accepted:
         """Replace one account record; what is left out is empty afterwards."""
         if record.id not in (None, account_id):
             raise RequestValidationError([{"loc": ("body", "id"), "msg": "is not the id of the path"}])

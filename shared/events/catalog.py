@@ -10,6 +10,7 @@ from shared.bus.base import Topic
 from shared.events.envelope import Event, encode_json
 
 FEEDBACK_THIN = Topic("feedback.thin", retention=timedelta(days=30))
+FEEDBACK_OVERDUE = Topic("feedback.overdue", retention=timedelta(days=30))
 FEEDBACK_RECEIVED = Topic("feedback.received", retention=timedelta(days=30))
 TICKETS_CHANGED = Topic("tickets.changed", retention=timedelta(days=30))
 ACCOUNTS_UPDATED = Topic("accounts.updated", compacted=True)
@@ -18,6 +19,7 @@ CASES_CHANGED = Topic("cases.changed", retention=timedelta(days=90))
 SOURCES_HEARD = Topic("sources.heard", partitions=1, retention=timedelta(days=7))
 TOPICS = (
     FEEDBACK_THIN,
+    FEEDBACK_OVERDUE,
     FEEDBACK_RECEIVED,
     TICKETS_CHANGED,
     ACCOUNTS_UPDATED,
@@ -187,7 +189,7 @@ class SourceHeard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def survey_responded(data: SurveyResponded, topic: Topic = FEEDBACK_RECEIVED) -> Event:
-    """`topic` is FEEDBACK_THIN for what is to be enriched first."""
+    """`topic` is FEEDBACK_THIN for what is to be enriched first, FEEDBACK_OVERDUE for what could not be in time."""
     return _event(topic, data, data.unique_id, f"{data.source}:{data.key}")
 
 

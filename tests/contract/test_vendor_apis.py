@@ -11,7 +11,7 @@ from services.ingest.vendors import VENDORS
 from services.ingest.vendors.base import Gone, RateLimited, Refused, VendorUnavailable, Window
 from services.ingest.vendors.client import Client, Gate, retry_after
 from services.ingest.vendors.opening import OpenVendor, open_vendors
-from shared.clock import Clock, SystemClock
+from shared.clock import Clock, ManualClock, SystemClock
 from shared.errors import ConfigurationError, PoisonError
 from shared.events.catalog import SurveyResponded, TicketChanged
 from shared.policy import Policy
@@ -552,8 +552,15 @@ def test_every_vendor_can_at_least_enrich_or_list_and_has_a_pace() -> None:
         assert vendor.calls_per_minute > 0
 
 
-async def test_a_gate_lets_nobody_in_before_its_time() -> None:
-    gate = Gate(SystemClock(), timedelta(0))
+async def test_who_has_no_patience_is_not_kept_waiting_by_who_has() -> None:
+    clock = ManualClock(NOW)
+    gate = Gate(clock, timedelta(0))
     gate.block(60)
-    with pytest.raises(RateLimited):
-        await gate.enter(timedelta(seconds=1), "acme")
+    # What was on its way when the vendor asked for a minute may be told less.
+    gate.block(1)
+    patient = asyncio.ensure_future(gate.enter(timedelta(minutes=5), "acme"))
+    await asyncio.sleep(0)
+    with pytest.raises(RateLimited, match="60 s"):
+        await asyncio.wait_for(gate.enter(timedelta(seconds=1), "acme"), 5)
+    clock.advance(timedelta(seconds=60))
+    await asyncio.wait_for(patient, 5)

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -71,6 +72,24 @@ async def test_an_id_in_the_record_must_be_that_of_the_path() -> None:
     async with running_ingest() as ingest:
         assert (await put(ingest, "a", {"id": "a"})).status_code == 202
         assert (await put(ingest, "a", {"id": "b"})).status_code == 422
+
+
+@pytest.mark.parametrize("account_id", ["eu/7", "/", "unmatched"])
+async def test_an_id_that_no_address_can_have_is_refused_alone_and_in_a_batch(account_id: str) -> None:
+    async with running_ingest() as ingest:
+        alone = await put(ingest, quote(account_id, safe=""), {})
+        batch = await post(ingest, [{"id": "a"}, {"id": account_id}])
+        assert [answer.status_code for answer in (alone, batch)] == [422, 422]
+        assert [answer.json()["errors"][0]["at"] for answer in (alone, batch)] == ["path.account_id", "body.items.1.id"]
+        assert "part of an address" in alone.json()["errors"][0]["problem"]
+        assert ingest.log.records == []
+
+
+@pytest.mark.parametrize("account_id", ["Acme & Söhne", "株式会社", "a?b#c%2F", "crm:17+x"])
+async def test_any_other_id_can_be_addressed(account_id: str) -> None:
+    async with running_ingest() as ingest:
+        answer = await put(ingest, quote(account_id, safe=""), {})
+        assert (answer.status_code, answer.json()["ids"]) == (202, [account_id])
 
 
 async def test_free_mail_domains_are_refused_and_the_policy_adds_to_them() -> None:

@@ -324,6 +324,12 @@ class TestRefused:
 
 
 class TestDurable:
+    @pytest.mark.parametrize("wrong", [{"comment": 5}, {"ticket": {"id": []}}, {"respondent": "dora"}], ids=str)
+    async def test_a_wrong_type_is_named_by_the_path_that_was_sent(self, wrong: dict[str, Any]) -> None:
+        async with running_ingest("hmac") as ingest:
+            answer = await deliver(ingest, survey(**wrong))
+            assert f"`$.data.{next(iter(wrong))}" in answer.json()["detail"]
+
     async def test_g1_without_the_log_there_is_no_202_but_503_and_a_time_to_come_back(self) -> None:
         async with running_ingest("hmac") as ingest:
             ingest.log.down = True

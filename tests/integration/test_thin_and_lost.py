@@ -55,14 +55,14 @@ def completed(event: str = "e1") -> bytes:
     ).encode()
 
 
-def rated(event: str = "z1", at: datetime | None = None) -> bytes:
+def rated(event: str = "z1", at: datetime | None = None, ticket: str = "51") -> bytes:
     """Zendesk's event webhook: a bad rating by somebody whose e-mail it does not say."""
     return json.dumps(
         {
             "type": "zen:event-type:ticket.csat_received",
             "id": event,
             "time": iso(at or datetime.now(UTC)),
-            "detail": {"id": "51", "subject": "Export", "status": "SOLVED"},
+            "detail": {"id": ticket, "subject": "Export", "status": "SOLVED"},
             "event": {"satisfaction_score": {"score": "BAD"}},
         }
     ).encode()
@@ -114,7 +114,7 @@ async def test_without_credentials_a_thin_event_goes_on_and_says_what_it_needs(t
 async def test_past_the_deadline_people_are_alerted_with_what_is_there_and_the_card_is_amended(tmp_path: Path) -> None:
     hang = asyncio.Event()
     async with VendorDouble("zendesk", objects={"/api/v2/tickets/51.json": TICKET}).running() as double:
-        double.faults = [Fault(hang=hang)]
+        double.faults = [Fault(hang=hang), Fault(hang=hang)]
         async with embedded(tmp_path, *with_token(double, enrich_within="300ms")) as loop:
             await loop.knows("acme", **ACME)
             await loop.delivers("zendesk", rated(), SECRET)
@@ -133,6 +133,26 @@ async def test_past_the_deadline_people_are_alerted_with_what_is_there_and_the_c
             assert len(case["responses"]) == 1
             assert await loop.happened(case["id"]) == ["opened", "moved", "response_revised"]
             assert {row["kind"] for row in await loop.rows(tables.notices)} == {"card"}
+
+
+async def test_while_a_vendor_is_down_nobody_waits_behind_another_and_all_is_amended_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    tickets = [str(number) for number in range(101, 121)]
+    async with VendorDouble("zendesk").running() as double:
+        double.objects = {f"/api/v2/tickets/{one}.json": TICKET for one in tickets}
+        double.faults = [Fault(500)] * 10_000
+        async with embedded(tmp_path, *with_token(double, enrich_within="300ms")) as loop:
+            for one in tickets:
+                await loop.delivers("zendesk", rated(f"z{one}", ticket=one), SECRET)
+
+            async def all_of(email: str | None) -> bool:
+                rows = await loop.rows(tables.responses)
+                return [row["requester_email"] for row in rows] == [email] * len(tickets)
+
+            await loop.eventually(lambda: all_of(None))
+            double.faults.clear()
+            await loop.eventually(lambda: all_of("dora@acme.example"))
 
 
 def solved(event: str, ticket: str = "51") -> bytes:

@@ -5,11 +5,10 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import signatures
 from services.ingest.scales import CSAT_1_5, GOOD_BAD, NPS_0_10, NumberScale, Score, ScoreError, is_missing, to_number
+from services.ingest.signatures import DELIGHTED
 from services.ingest.sources.base import (
     Options,
-    Secrets,
     Source,
     Translation,
     Unprocessable,
@@ -17,6 +16,7 @@ from services.ingest.sources.base import (
     accept,
     ignore,
 )
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import scale_of, text
 from services.ingest.sources.reading import (
     Identifier,
@@ -71,10 +71,6 @@ class _Envelope(msgspec.Struct):
 
 class _Kind(msgspec.Struct):
     event_type: str
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.delighted(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -141,8 +137,8 @@ def _property(response: _Response, name: str) -> str | None:
 
 SOURCE = Source(
     name="delighted",
-    verify=verify,
+    verify=verify_by(DELIGHTED),
     translate=translate,
-    signature_headers=("x-delighted-webhook-signature",),
+    signature_headers=(DELIGHTED.header,),
     options={"ticket_property": text, "account_property": text},
 )

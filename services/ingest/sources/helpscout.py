@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import signatures
 from services.ingest.scales import NPS_0_10, OrdinalScale, Score, is_missing, shown
+from services.ingest.signatures import HELPSCOUT
 from services.ingest.sources import rating
 from services.ingest.sources.base import (
     Options,
-    Secrets,
     Source,
     Translation,
     Unprocessable,
@@ -19,6 +18,7 @@ from services.ingest.sources.base import (
     accept,
     ignore,
 )
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.reading import (
     Identifier,
     asked_by,
@@ -146,10 +146,6 @@ class _SurveyAnswer(msgspec.Struct):
     response: _Answer | None = None
     embedded: _AnswerEmbedded | None = msgspec.field(default=None, name="_embedded")
     links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.helpscout(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -316,8 +312,8 @@ def _name(who: _Customer) -> str | None:
 
 SOURCE = Source(
     name="helpscout",
-    verify=verify,
+    verify=verify_by(HELPSCOUT),
     translate=translate,
-    signature_headers=("x-helpscout-signature",),
+    signature_headers=(HELPSCOUT.header,),
     keeps=(EVENT,),
 )

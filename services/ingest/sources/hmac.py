@@ -2,18 +2,15 @@
 
 from datetime import datetime
 
-from services.ingest import signatures
-from services.ingest.sources.base import Options, Secrets, Source, Translation, WebhookRequest
+from services.ingest.signatures import GITHUB
+from services.ingest.sources.base import Options, Source, Translation, WebhookRequest
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import text
 from services.ingest.sources.our_json import Envelope, translate_data
 from services.ingest.sources.reading import digest, identifier, parse_json, shape
 
 DELIVERY = "x-github-delivery"
 EVENT = "x-github-event"
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.github(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -26,9 +23,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
 
 SOURCE = Source(
     name="hmac",
-    verify=verify,
+    verify=verify_by(GITHUB),
     translate=translate,
-    signature_headers=("x-hub-signature-256",),
+    signature_headers=(GITHUB.header,),
     keeps=(DELIVERY, EVENT),
     options={"delivery_header": lambda value: text(value).lower()},
 )

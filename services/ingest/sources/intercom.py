@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import signatures
 from services.ingest.scales import CSAT_1_5, ScoreError
+from services.ingest.signatures import INTERCOM
 from services.ingest.sources.base import (
     Feedback,
     Options,
-    Secrets,
     Source,
     Translation,
     Unprocessable,
@@ -19,6 +18,7 @@ from services.ingest.sources.base import (
     handshake,
     ignore,
 )
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import scale_of
 from services.ingest.sources.reading import (
     Identifier,
@@ -138,10 +138,6 @@ class _Envelope(msgspec.Struct):
     app_id: Identifier | None = None
     created_at: Epoch | None = None
     data: _Data | None = None
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.intercom(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -308,4 +304,4 @@ def _ticket_status(item: _Item, topic: str) -> str | None:
     return TICKET_CATEGORIES.get(category or "")
 
 
-SOURCE = Source(name="intercom", verify=verify, translate=translate, signature_headers=("x-hub-signature",))
+SOURCE = Source(name="intercom", verify=verify_by(INTERCOM), translate=translate, signature_headers=(INTERCOM.header,))

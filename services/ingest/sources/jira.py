@@ -5,19 +5,19 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import signatures
 from services.ingest.scales import is_missing
+from services.ingest.signatures import JIRA
 from services.ingest.sources import rating
 from services.ingest.sources.base import (
     Feedback,
     Options,
-    Secrets,
     Source,
     Translation,
     WebhookRequest,
     accept,
     ignore,
 )
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import text
 from services.ingest.sources.reading import (
     Identifier,
@@ -100,10 +100,6 @@ class _Event(msgspec.Struct):
 
 class _Kind(msgspec.Struct):
     webhookEvent: str
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.jira(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -224,9 +220,9 @@ def _organizations(issue: _Issue, options: Options) -> list[str]:
 
 SOURCE = Source(
     name="jira",
-    verify=verify,
+    verify=verify_by(JIRA),
     translate=translate,
-    signature_headers=("x-hub-signature",),
+    signature_headers=(JIRA.header,),
     keeps=(DELIVERY,),
     options={
         "site": lambda value: text(value).rstrip("/"),

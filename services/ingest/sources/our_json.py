@@ -74,6 +74,12 @@ class _Data(msgspec.Struct):
     url: str | None = None
 
 
+class _Element(msgspec.Struct):
+    """Read under its own name, so that a refusal names the path that the sender wrote."""
+
+    data: _Data
+
+
 class Envelope(msgspec.Struct):
     """`{"type": ..., "timestamp": ..., "data": {...}}`"""
 
@@ -100,7 +106,7 @@ def translate_data(
         return ignore(f"Events of this type are not needed; we take {', '.join(_TYPES)}.")
     if data is None:
         raise Unprocessable("data is missing.")
-    read = shape(data, _Data)
+    read = shape({"data": data}, _Element).data
     about = _about(read, source, unique_id, timestamp, received_at)
     if kind in TICKET_TYPES:
         return _ticket(read, about)

@@ -4,17 +4,17 @@ from datetime import datetime
 
 import msgspec
 
-from services.ingest import signatures
+from services.ingest.signatures import SURVEYMONKEY
 from services.ingest.sources.base import (
     Options,
     Outcome,
-    Secrets,
     Source,
     Translation,
     Unprocessable,
     WebhookRequest,
     ignore,
 )
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import text
 from services.ingest.sources.reading import (
     Identifier,
@@ -44,10 +44,6 @@ class _Event(msgspec.Struct):
     resources: _Resources | None = None
 
 
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.surveymonkey(request.headers, request.body, secrets)
-
-
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
     event = shape(parse_json(request.body), _Event)
     if not event.event_type:
@@ -75,8 +71,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
 
 SOURCE = Source(
     name="surveymonkey",
-    verify=verify,
+    verify=verify_by(SURVEYMONKEY),
     translate=translate,
-    signature_headers=("sm-signature",),
+    signature_headers=(SURVEYMONKEY.header,),
     options={"fetch": text},
 )

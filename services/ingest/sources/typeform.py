@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import signatures
 from services.ingest.scales import NPS_0_10, Scale
+from services.ingest.signatures import TYPEFORM
 from services.ingest.sources import rating
 from services.ingest.sources.base import (
     Feedback,
     Options,
-    Secrets,
     Source,
     Translation,
     Unprocessable,
@@ -20,6 +19,7 @@ from services.ingest.sources.base import (
     accept,
     ignore,
 )
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import text, texts
 from services.ingest.sources.reading import (
     Identifier,
@@ -65,10 +65,6 @@ class _Envelope(msgspec.Struct):
     event_type: str | None = None
     event_id: Identifier | None = None
     form_response: _Response | None = None
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.typeform(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -140,9 +136,9 @@ def _hidden(hidden: dict[str, Any], name: str) -> str | None:
 
 SOURCE = Source(
     name="typeform",
-    verify=verify,
+    verify=verify_by(TYPEFORM),
     translate=translate,
-    signature_headers=("typeform-signature",),
+    signature_headers=(TYPEFORM.header,),
     options={
         "scores": scored_questions,
         "comment_refs": texts,

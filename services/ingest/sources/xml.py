@@ -1,28 +1,30 @@
 """A small tree of an XML document, from a parser that refuses any DTD, so that no entity can grow or reach out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from xml.parsers.expat import ExpatError, ParserCreate
+
+import msgspec
 
 from services.ingest.sources.base import Unprocessable
 
 MAX_DEPTH = 50
 
 
-@dataclass(slots=True)
-class Element:
-    """Names are local ones; namespaces are left out."""
+class Element(msgspec.Struct):
+    """Names are local ones; namespaces are left out. `text` is that of an element without children."""
 
     name: str
     attributes: dict[str, str]
-    children: list["Element"] = field(default_factory=list)
+    children: list["Element"] = []
     text: str = ""
 
     def child(self, name: str) -> "Element | None":
-        return next(self.children_named(name), None)
+        for one in self.children:
+            if one.name == name:
+                return one
+        return None
 
-    def children_named(self, name: str) -> Iterator["Element"]:
-        return (one for one in self.children if one.name == name)
+    def children_named(self, name: str) -> list["Element"]:
+        return [one for one in self.children if one.name == name]
 
     def text_of(self, name: str) -> str | None:
         found = self.child(name)
@@ -32,13 +34,17 @@ class Element:
         """The first of that name, this one included."""
         if self.name == name:
             return self
-        return next((found for one in self.children if (found := one.descendant(name)) is not None), None)
+        for one in self.children:
+            if (found := one.descendant(name)) is not None:
+                return found
+        return None
 
 
 def parse_xml(body: bytes) -> Element:
     """The root. Raises Unprocessable for a DTD, for nesting beyond MAX_DEPTH and for what is not XML."""
     root = Element("", {})
-    open_elements, pieces = [root], [[""]]
+    open_elements = [root]
+    pieces: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_elements) > MAX_DEPTH:
@@ -46,18 +52,21 @@ def parse_xml(body: bytes) -> Element:
         element = Element(_local(name), {_local(key): value for key, value in attributes.items()})
         open_elements[-1].children.append(element)
         open_elements.append(element)
-        pieces.append([])
+        pieces.clear()
 
     def end(_: str) -> None:
-        open_elements.pop().text = "".join(pieces.pop())
+        element = open_elements.pop()
+        if not element.children:
+            element.text = "".join(pieces)
 
     def refuse(*_: object) -> None:
         raise Unprocessable("XML with a DTD is not taken.")
 
     parser = ParserCreate()
+    parser.buffer_text = True
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    parser.CharacterDataHandler = lambda text: pieces[-1].append(text)
+    parser.CharacterDataHandler = pieces.append
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     try:
@@ -68,4 +77,4 @@ def parse_xml(body: bytes) -> Element:
 
 
 def _local(name: str) -> str:
-    return name.rpartition(":")[2]
+    return name[name.rfind(":") + 1 :]

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import signatures
-from services.ingest.sources.base import Options, Secrets, Source, Translation, Unprocessable, WebhookRequest, accept
+from services.ingest.signatures import ZAMMAD
+from services.ingest.sources.base import Options, Source, Translation, Unprocessable, WebhookRequest, accept
+from services.ingest.sources.body_signature import verify_by
 from services.ingest.sources.options import text
 from services.ingest.sources.reading import (
     Identifier,
@@ -73,10 +74,6 @@ class _Article(msgspec.Struct, rename={"from_": "from"}):
 class _Body(msgspec.Struct):
     ticket: _Ticket
     article: _Article | None = None
-
-
-def verify(request: WebhookRequest, secrets: Secrets, options: Options, now: datetime) -> None:
-    signatures.zammad(request.headers, request.body, secrets)
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -152,9 +149,9 @@ def _name(who: _Person) -> str | None:
 
 SOURCE = Source(
     name="zammad",
-    verify=verify,
+    verify=verify_by(ZAMMAD),
     translate=translate,
-    signature_headers=("x-hub-signature",),
+    signature_headers=(ZAMMAD.header,),
     keeps=(DELIVERY,),
     options={"base_url": lambda value: text(value).rstrip("/")},
 )

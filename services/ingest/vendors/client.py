@@ -1,10 +1,9 @@
 """Calls a vendor's API by httpx: at its pace, with a time limit, and obeying Retry-After."""
 
-import asyncio
 import base64
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +19,7 @@ from shared.settings import PREFIX
 TIMEOUT_SECONDS = 10.0
 _DEFAULT_RETRY_AFTER = 30.0
 _LONGEST_RETRY_AFTER = 3600.0
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def token_setting(name: str) -> str:
@@ -42,26 +42,24 @@ class Gate:
 
     clock: Clock
     spacing: timedelta
-    free_at: datetime | None = None
-    blocked_until: datetime | None = None
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    free_at: datetime = _LONG_AGO
+    blocked_until: datetime = _LONG_AGO
 
     async def enter(self, patience: timedelta, name: str) -> None:
         """Return when it is our turn. Raises RateLimited when the vendor has asked for more than our patience."""
-        async with self._turn:
-            now = self.clock.now()
-            if self.blocked_until is not None and self.blocked_until > now:
-                left = self.blocked_until - now
-                if left > patience:
-                    raise RateLimited(f"{name} limits our rate for {left.total_seconds():.0f} s", left.total_seconds())
-                await self.clock.sleep(left)
-            now = self.clock.now()
-            if self.free_at is not None and self.free_at > now:
-                await self.clock.sleep(self.free_at - now)
-            self.free_at = self.clock.now() + self.spacing
+        while True:
+            left = self.blocked_until - self.clock.now()
+            if left > patience:
+                raise RateLimited(f"{name} limits our rate for {left.total_seconds():.0f} s", left.total_seconds())
+            await self.clock.sleep(left)
+            turn = max(self.free_at, self.clock.now())
+            self.free_at = turn + self.spacing
+            await self.clock.sleep(turn - self.clock.now())
+            if self.blocked_until <= self.clock.now():
+                return
 
     def block(self, seconds: float) -> None:
-        self.blocked_until = self.clock.now() + timedelta(seconds=seconds)
+        self.blocked_until = max(self.blocked_until, self.clock.now() + timedelta(seconds=seconds))
 
 
 class Client:

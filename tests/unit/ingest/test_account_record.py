@@ -104,7 +104,11 @@ def test_every_problem_is_named_at_once() -> None:
     assert set(refused(arr=-1, csm="x", extra=1)) == {"arr", "csm", "extra"}
 
 
-@pytest.mark.parametrize("account_id", ["", " ", "a\nb", "x" * 201])
-def test_an_id_is_a_short_plain_text(account_id: str) -> None:
+@pytest.mark.parametrize("account_id", ["", " ", "a\nb", "x" * 201, "a/b", "/", ".", "..", " unmatched "])
+def test_an_id_is_a_short_plain_text_that_can_be_part_of_an_address(account_id: str) -> None:
     with pytest.raises(InvalidAccount, match="id: "):
         parse_account(account_id, {}, NOW)
+
+
+def test_a_vendors_id_may_hold_a_slash() -> None:
+    assert parse_account("acme", {"aliases": {"zendesk": ["eu/7"]}}, NOW).aliases == {"zendesk": ["eu/7"]}

@@ -28,14 +28,16 @@ def standard(headers: dict[str, str], secret: str = STANDARD_KEY, at: datetime =
 
 
 def test_the_published_github_vector_holds() -> None:
-    signatures.github({"x-hub-signature-256": GITHUB}, b"Hello, World!", [GITHUB_KEY])
-    signatures.github({"x-hub-signature-256": GITHUB.upper().replace("SHA", "sha")}, b"Hello, World!", [GITHUB_KEY])
+    signatures.plain({"x-hub-signature-256": GITHUB}, b"Hello, World!", [GITHUB_KEY], signatures.GITHUB)
+    signatures.plain(
+        {"x-hub-signature-256": GITHUB.upper().replace("SHA", "sha")}, b"Hello, World!", [GITHUB_KEY], signatures.GITHUB
+    )
 
 
 def test_the_older_github_header_alone_is_not_enough() -> None:
     sha1 = sign("intercom", b"Hello, World!", GITHUB_KEY, NOW)
     with pytest.raises(InvalidSignature, match="x-hub-signature-256 is missing"):
-        signatures.github(sha1, b"Hello, World!", [GITHUB_KEY])
+        signatures.plain(sha1, b"Hello, World!", [GITHUB_KEY], signatures.GITHUB)
 
 
 @pytest.mark.parametrize("secret", [STANDARD_KEY, f"whsec_{STANDARD_KEY}", "whsec_" + STANDARD_KEY.rstrip("=")])
