@@ -285,18 +285,18 @@ class Cases:
         verdicts = await self._assess(tx, needs, now)
         fresh = []
         for need, verdict in zip(needs, verdicts, strict=True):
-            before_it = await rows.cases_opened_for(tx, need.response_id) if need.response_id and need.had_case else 0
-            opening = self._opening(need, verdict, reach, before_it)
+            opening = self._opening(need, verdict, reach)
             decision = open_case(opening, self._context(need.account, verdict.severity.value, now))
             fresh.append(New(decision, need.account_key, need.account))
         opened = await self._writer.write_new(tx, fresh, reach, now)
         await self._link(tx, [(need, opened[need.account_key]) for need in needs if need.account_key in opened])
         return opened
 
-    def _opening(self, need: Need, verdict: Verdict, reach: owners.Reach, before_it: int) -> Opening:
+    def _opening(self, need: Need, verdict: Verdict, reach: owners.Reach) -> Opening:
         choice = owners.owner(need.account, need.why_no_account, self._policy.routing, *reach)
+        first_time = None if need.had_case else need.response_id
         return Opening(
-            case_id=ids.case_id(need.response_id or ids.new_id(), need.cause, str(before_it)),
+            case_id=ids.case_id(first_time or ids.new_id(), need.cause),
             account_id=need.account.id if need.account else None,
             account_name=need.account.name if need.account else "Unknown account",
             owner=choice.email,

@@ -86,6 +86,7 @@ deliveries = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("case_id", String(20), comment="where a request to open a case by hand led"),
     Index("ix_deliveries_seen_at", "seen_at"),
     comment="Event ids already handled: what arrives twice is handled once (G2).",
 )
@@ -196,6 +197,7 @@ cases = Table(
     ),
     Index("ix_cases_opened_at", "opened_at", "id"),
     Index("ix_cases_owner", "owner", "opened_at"),
+    Index("ix_cases_open_owner", "owner", sqlite_where=text(_NOT_ENDED), postgresql_where=text(_NOT_ENDED)),
     Index("ix_cases_account_id", "account_id", "opened_at"),
     Index(
         "ix_cases_orphans",
@@ -259,7 +261,6 @@ journal = Table(
         sqlite_where=text("relayed_at IS NULL"),
         postgresql_where=text("relayed_at IS NULL"),
     ),
-    Index("ix_journal_type", "type", "at"),
 )
 
 deadlines = Table(
@@ -331,6 +332,12 @@ notices = Table(
         sqlite_where=text("state = 'sent' AND desired_rev > published_rev"),
         postgresql_where=text("state = 'sent' AND desired_rev > published_rev"),
     ),
+    Index(
+        "ix_notices_parked",
+        "not_before",
+        sqlite_where=text("state = 'parked'"),
+        postgresql_where=text("state = 'parked'"),
+    ),
     Index("ix_notices_case_id", "case_id"),
     Index("ix_notices_place", "channel", "ts"),
 )
@@ -380,6 +387,12 @@ people = Table(
     Column("away", String(200), comment="what their Slack status says of an absence: a hint, nothing more"),
     Column("away_until", UtcDateTime),
     Index("ix_people_slack_id", "slack_id"),
+    Index(
+        "ix_people_unreachable",
+        "checked_at",
+        sqlite_where=text("unreachable IS NOT NULL"),
+        postgresql_where=text("unreachable IS NOT NULL"),
+    ),
 )
 
 covers = Table(
@@ -399,6 +412,12 @@ covers = Table(
     Column("ended_by", String(320)),
     Column("look_at", UtcDateTime, comment="when its cases must be looked at next; NULL: never again"),
     Index("ix_covers_person", "person", "starts_at"),
+    Index(
+        "ix_covers_ends_at",
+        "ends_at",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
     Index(
         "ix_covers_look_at",
         "look_at",

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, text
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain.agenda import PAGE, Agenda, Part
 from services.router.domain.view import CaseView
+from services.router.store.cases import NOT_ENDED
 from services.router.store.views import load_views
 from services.router.tables import cases
 
-_NOT_ENDED = text("cases.status NOT IN ('closed', 'dismissed')")
 _WAITS = cases.c.status.in_(["open", "acknowledged"])
 _ORDER = {part: number for number, part in enumerate(Part)}
 
@@ -19,7 +19,7 @@ _ORDER = {part: number for number, part in enumerate(Part)}
 async def agenda(connection: AsyncConnection, owner: str, now: datetime, day_ends: datetime) -> Agenda:
     """`day_ends` is the owner's next midnight."""
     own = select(_part(now, day_ends).label("part"), cases.c.id, cases.c.version).where(
-        cases.c.owner == owner, _NOT_ENDED
+        cases.c.owner == owner, NOT_ENDED
     )
     rows = own.subquery()
     sums = (func.count(), func.sum(rows.c.version), func.min(rows.c.id), func.max(rows.c.id))
@@ -32,7 +32,7 @@ async def agenda(connection: AsyncConnection, owner: str, now: datetime, day_end
 
 
 async def _count(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
-    return int((await connection.execute(select(func.count()).where(which, _NOT_ENDED))).scalar_one())
+    return int((await connection.execute(select(func.count()).where(which, NOT_ENDED))).scalar_one())
 
 
 async def page_of(
@@ -43,7 +43,7 @@ async def page_of(
     due = case((_WAITS, cases.c.touch_due_at), else_=cases.c.close_out_due_at)
     statement = (
         select(cases.c.id, part)
-        .where(cases.c.owner == owner, _NOT_ENDED)
+        .where(cases.c.owner == owner, NOT_ENDED)
         .order_by(part, due, cases.c.opened_at, cases.c.id)
         .limit(PAGE)
         .offset(page * PAGE)

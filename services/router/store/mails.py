@@ -64,7 +64,7 @@ async def unheard(connection: AsyncConnection, kinds: Collection[str], before: d
     statement = (
         select(notices.c.id)
         .where(NOTICE_WAITS, notices.c.kind.in_(sorted(kinds)), notices.c.created_at <= before, ~held)
-        .where(~exists().where(mails.c.notice_id == notices.c.id))
+        .where(~exists().where(mails.c.case_id == notices.c.case_id, mails.c.notice_id == notices.c.id))
         .order_by(notices.c.created_at, notices.c.id)
         .limit(limit)
     )

@@ -15,6 +15,7 @@ from services.router.tables import notices
 
 _WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
 _STALE = text("notices.state = 'sent' AND notices.desired_rev > notices.published_rev")
+_IS_PARKED = text("notices.state = 'parked'")
 CALLS = ("reminder", "escalation", "close_out_reminder")
 
 
@@ -63,6 +64,7 @@ _WAITS_TURN_OF_OTHERS = _WAITS.where(notices.c.recipient.not_in(bindparam("passe
 _WAITS_TURN_OF_OTHERS = _WAITS_TURN_OF_OTHERS.order_by(*_TURN).limit(bindparam("most"))
 _UNSETTLED = select(*_COLUMNS).where(_WAITING, notices.c.state.in_(["sending", "uncertain"]))
 _STALE_CARDS = select(*_COLUMNS).where(_STALE).limit(bindparam("most"))
+_PARKED = select(*_COLUMNS).where(_IS_PARKED)
 _CARDS_OF = (
     select(*_COLUMNS)
     .where(notices.c.case_id.in_(bindparam("cases", expanding=True)), notices.c.kind == "card")
@@ -132,7 +134,7 @@ async def oldest_waiting(connection: AsyncConnection) -> datetime | None:
 
 
 async def parked(connection: AsyncConnection) -> list[Row]:
-    return await _rows(connection, select(*_COLUMNS).where(notices.c.state == "parked"))
+    return await _rows(connection, _PARKED)
 
 
 async def claim(

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from services.router import tables
 from services.router.domain import commands
@@ -14,6 +15,7 @@ from services.router.domain.decision import Refused
 from services.router.domain.journal import Sealed, broken_at
 from services.router.domain.view import CaseView
 from services.router.store import people
+from services.router.store.cases import Overtaken
 from services.router.store.people import Person
 from shared.errors import PoisonError
 from shared.events.envelope import Message
@@ -459,3 +461,30 @@ async def test_the_customer_phoned_opens_a_case_by_hand(router: RouterBench) -> 
     view: CaseView = await router.case(case.id)
     assert (view.case.owner, view.case.touch_due_at) == (ANA, NOON + DAY)
     assert (await router.journal(case.id))[0].data["words"] == "Their CTO called, furious"
+
+
+@pytest.mark.postgres
+async def test_a_low_score_that_comes_while_the_case_is_being_closed_opens_a_new_one(
+    emptied_postgres_url: str,
+) -> None:
+    router = await RouterBench.create(emptied_postgres_url)
+    await router.account()
+    closed = (await router.low(2)).case
+    await router.does(closed.id, touch(NOON))
+    close = commands.ConfirmClosed(actor=ANA)
+    async with router.database.transaction() as tx:
+        await router.cases.apply(tx, closed.id, close, router.clock.now())
+        coming = asyncio.create_task(router.hears(answer := router.answer(1, record_id="r2")))
+        await a_lock_is_waited_for(router)
+    with suppress(Overtaken):
+        await coming
+    await router.hears(answer)
+    assert {view.case.status for view in await router.all_cases() if view.case.id == closed.id} == {Status.CLOSED}
+    assert [view.case.status for view in await router.all_cases()].count(Status.OPEN) == 1
+    await router.close()
+
+
+async def a_lock_is_waited_for(router: RouterBench) -> None:
+    async with asyncio.timeout(20), router.database.read() as connection:
+        while not (await connection.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted"))).first():
+            await asyncio.sleep(0.005)
