@@ -7,6 +7,7 @@ import msgspec
 
 from services.ingest.scales import CSAT_1_5, GOOD_BAD, NPS_0_10, NumberScale, Score, ScoreError, is_missing, to_number
 from services.ingest.signatures import DELIGHTED
+from services.ingest.sources import rating
 from services.ingest.sources.base import (
     Options,
     Source,
@@ -81,6 +82,8 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     envelope = shape(document, _Envelope)
     response = envelope.event_data or _Response()
     survey = (response.survey_type or "").lower()
+    if not survey:
+        raise Unprocessable("event_data.survey_type is missing.")
     if survey not in SCALES and survey != "thumbs":
         return ignore("Surveys of this type have no CSAT, NPS or CES.")
     record_id = identifier(response.id, "event_data.id")
@@ -112,13 +115,10 @@ def _responded(
         unique_id=unique_id,
         record_id=record_id,
         received_at=received_at,
-        metric=score.metric,
-        raw_score=score.raw,
-        raw_scale=score.raw_scale,
-        normalised_score=score.normalised,
         comment=comment_of(response.comment),
         ticket_id=_property(response, options.get("ticket_property", "ticket_id")),
         occurred_at=updated_at or from_epoch(response.created_at, "event_data.created_at"),
+        **rating.fields(score),
         **asked_by(who.email, who.name, properties=_account_properties(response, options)),
     )
 

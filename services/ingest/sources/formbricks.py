@@ -83,14 +83,14 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
 def _about(request: WebhookRequest, response: _Response, options: Options, received_at: datetime) -> dict[str, Any]:
     answers, attributes = response.data or {}, response.contactAttributes or {}
     _, comments = options.get("questions", ({}, ()))
-    found = [answers[key] for key in comments if isinstance(answers.get(key), str)]
+    found = (comment_of(answers[key]) for key in comments if isinstance(answers.get(key), str))
     email = _text(answers, options.get("email_field", "email")) or _text(attributes, "email")
     contact = response.contact or _Contact()
     return {
         "source": "formbricks",
         "unique_id": identifier(request.headers.get("webhook-id") or digest(request.body), "webhook-id"),
         "received_at": received_at,
-        "comment": comment_of(found[0]) if found else None,
+        "comment": next((comment for comment in found if comment), None),
         "ticket_id": optional_identifier(_text(answers, options.get("ticket_field", "ticket_id")), "the ticket's id"),
         "occurred_at": from_iso(response.updatedAt, "data.updatedAt"),
         "survey_id": optional_identifier(response.surveyId, "data.surveyId"),

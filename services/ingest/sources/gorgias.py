@@ -73,9 +73,9 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     if about["ticket_status"] is None:
         raise Unprocessable("ticket.status is not one of Gorgias's: open, closed.")
     changed = TicketChanged(
-        unique_id=state_of(about["ticket_id"], ticket.updated_datetime, body),
+        unique_id=state_of(about["ticket_id"], _given(ticket.updated_datetime), body),
         record_id=about["ticket_id"],
-        occurred_at=from_iso(ticket.updated_datetime, "ticket.updated_datetime"),
+        occurred_at=from_iso(_given(ticket.updated_datetime), "ticket.updated_datetime"),
         **about,
     )
     survey = ticket.satisfaction_survey
@@ -104,13 +104,13 @@ def _about(read: _Template, received_at: datetime) -> dict[str, Any]:
     ticket = read.ticket
     ticket_id = identifier(ticket.id, "ticket.id")
     customer, assignee = ticket.customer or Person(), ticket.assignee_user or Person()
-    domain = present((read.account or _Account()).domain)
+    domain = _given((read.account or _Account()).domain)
     return {
         "source": "gorgias",
         "received_at": received_at,
         "ticket_id": ticket_id,
         "ticket_status": STATUSES.get((ticket.status or "").strip().lower()),
-        "subject": present(ticket.subject),
+        "subject": _given(ticket.subject),
         "ticket_url": f"https://{domain}.gorgias.com/app/ticket/{ticket_id}" if domain and domain.isalnum() else None,
         "assignee": assigned(Person(assignee.id, _given(assignee.name), assignee.email), "ticket.assignee_user"),
         **asked_by(customer.email, _given(customer.name), vendor_account_id=domain),

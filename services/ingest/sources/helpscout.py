@@ -63,7 +63,7 @@ class _Email(msgspec.Struct):
 
 
 class _Embedded(msgspec.Struct):
-    emails: list[_Email] = []
+    emails: list[_Email] | None = None
 
 
 class _Customer(msgspec.Struct):
@@ -106,7 +106,7 @@ class _Thread(msgspec.Struct):
 
 
 class _Threads(msgspec.Struct):
-    threads: list[_Thread] = []
+    threads: list[_Thread] | None = None
 
 
 class _Conversation(msgspec.Struct):
@@ -127,7 +127,7 @@ class _Conversation(msgspec.Struct):
     modifiedAt: str | None = None
     threads: list[_Thread] | int | None = None
     embedded: _Threads | None = msgspec.field(default=None, name="_embedded")
-    links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
+    links: dict[str, _Link | None] | None = msgspec.field(default=None, name="_links")
 
 
 class _Answer(msgspec.Struct):
@@ -145,7 +145,7 @@ class _AnswerEmbedded(msgspec.Struct):
 class _SurveyAnswer(msgspec.Struct):
     response: _Answer | None = None
     embedded: _AnswerEmbedded | None = msgspec.field(default=None, name="_embedded")
-    links: dict[str, _Link] | None = msgspec.field(default=None, name="_links")
+    links: dict[str, _Link | None] | None = msgspec.field(default=None, name="_links")
 
 
 def translate(request: WebhookRequest, options: Options, received_at: datetime) -> Translation:
@@ -215,7 +215,7 @@ def _changed(read: _Conversation, body: bytes, received_at: datetime) -> Transla
 def _replied(read: _Conversation, body: bytes, received_at: datetime) -> Translation:
     """An agent's reply to the customer: the conversation with its threads, newest first. It tells of no new status."""
     threads = read.threads if isinstance(read.threads, list) else (read.embedded or _Threads()).threads
-    replies = [thread for thread in threads if thread.type in ("message", "reply")]
+    replies = [thread for thread in threads or [] if thread.type in ("message", "reply")]
     last = max(replies, key=lambda thread: thread.createdAt or "", default=_Thread())
     at = from_iso(last.createdAt, "thread.createdAt") or from_iso(_updated_at(read), "userUpdatedAt") or received_at
     author = last.createdBy or _Customer()
@@ -302,7 +302,7 @@ def _word(raw: Any) -> Score | None:
 def _who(customer: _Customer | None, **hints: Any) -> dict[str, Any]:
     """The first of several addresses is the primary one."""
     found = customer or _Customer()
-    emails = found.emails or (found.embedded.emails if found.embedded else [])
+    emails = found.emails or (found.embedded or _Embedded()).emails
     return asked_by(found.email or (emails[0].value if emails else None), _name(found), **hints)
 
 

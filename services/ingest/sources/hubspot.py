@@ -144,6 +144,8 @@ def _submitted(read: _Submission, body: bytes, options: Options, received_at: da
     metric = str(values.get("hs_survey_type") or "").lower()
     if read.properties is None:
         raise Unprocessable("properties is missing.")
+    if not metric:
+        raise Unprocessable("properties.hs_survey_type is missing.")
     if metric not in SCALES:
         return ignore("Surveys of this type have no CSAT, NPS or CES.")
     score = rating.rate(scale_of(options, metric, SCALES[metric]), values.get("hs_value"), "hs_value")

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.scales import CSAT_1_5, ScoreError
 from services.ingest.signatures import INTERCOM
+from services.ingest.sources import rating
 from services.ingest.sources.base import (
     Feedback,
     Options,
@@ -19,7 +19,6 @@ from services.ingest.sources.base import (
     ignore,
 )
 from services.ingest.sources.body_signature import verify_by
-from services.ingest.sources.options import scale_of
 from services.ingest.sources.reading import (
     Identifier,
     Person,
@@ -69,7 +68,7 @@ class _Person(Person):
 
 
 class _Contacts(msgspec.Struct):
-    contacts: list[_Person] = []
+    contacts: list[_Person] | None = None
 
 
 class _Message(msgspec.Struct):
@@ -93,8 +92,8 @@ class _Part(msgspec.Struct):
 
 
 class _Parts(msgspec.Struct):
-    conversation_parts: list[_Part] = []
-    ticket_parts: list[_Part] = []
+    conversation_parts: list[_Part] | None = None
+    ticket_parts: list[_Part] | None = None
 
 
 class _TicketState(msgspec.Struct):
@@ -184,8 +183,8 @@ def _parts(envelope: _Envelope, item: _Item) -> list[_Part]:
     if beside is not None:
         return [shape(beside, _Part)]
     if item.ticket_parts is not None:
-        return item.ticket_parts.ticket_parts
-    return item.conversation_parts.conversation_parts if item.conversation_parts else []
+        return item.ticket_parts.ticket_parts or []
+    return (item.conversation_parts or _Parts()).conversation_parts or []
 
 
 def _is_public(part: _Part) -> bool:
@@ -213,22 +212,16 @@ def _updated_at(item: _Item) -> datetime | None:
 
 def _response(item: _Item, about: dict[str, Any], options: Options) -> SurveyResponded | None:
     """None where nobody rated; Intercom then sends `{}`."""
-    rating = item.conversation_rating or item.ticket_rating or _Rating(item.rating, item.remark)
-    try:
-        score = scale_of(options, "csat", CSAT_1_5).score(rating.rating)
-    except ScoreError as wrong:
-        raise Unprocessable(f"conversation_rating.rating: {wrong}.") from None
+    given = item.conversation_rating or item.ticket_rating or _Rating(item.rating, item.remark)
+    score = rating.rate_metric("csat", given.rating, options, "conversation_rating.rating")
     if score is None:
         return None
-    rated_at = from_epoch(rating.created_at, "conversation_rating.created_at")
+    rated_at = from_epoch(given.created_at, "conversation_rating.created_at")
     return SurveyResponded(
         record_id=_record_id(item),
-        metric=score.metric,
-        raw_score=score.raw,
-        raw_scale=score.raw_scale,
-        normalised_score=score.normalised,
-        comment=comment_of(rating.remark),
+        comment=comment_of(given.remark),
         occurred_at=rated_at or _updated_at(item),
+        **rating.fields(score),
         **about,
     )
 
@@ -236,7 +229,7 @@ def _response(item: _Item, about: dict[str, Any], options: Options) -> SurveyRes
 def _about(envelope: _Envelope, item: _Item, is_ticket: bool, topic: str, received_at: datetime) -> dict[str, Any]:
     app_id = optional_identifier(envelope.app_id, "app_id")
     requester = _requester(item)
-    contacts = item.contacts.contacts if isinstance(item.contacts, _Contacts) else item.contacts or []
+    contacts = (item.contacts.contacts if isinstance(item.contacts, _Contacts) else item.contacts) or []
     return {
         "source": "intercom",
         "unique_id": identifier(envelope.id, "id"),

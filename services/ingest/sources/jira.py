@@ -87,7 +87,7 @@ class _Comment(msgspec.Struct):
 
 
 class _Changelog(msgspec.Struct):
-    items: list[_Item] = []
+    items: list[_Item] | None = None
 
 
 class _Event(msgspec.Struct):
@@ -114,7 +114,7 @@ def translate(request: WebhookRequest, options: Options, received_at: datetime) 
     about = _about(issue, fields, unique_id, options, received_at)
     if event.webhookEvent == COMMENTED:
         return _commented(event.comment or _Comment(), fields, _issue_id(issue), about, received_at)
-    changed = {_changed_field(item, options): item for item in (event.changelog or _Changelog()).items}
+    changed = {_changed_field(item, options): item for item in (event.changelog or _Changelog()).items or []}
     events: list[Feedback] = []
     if event.webhookEvent == DELETED:
         about["ticket_status"] = "deleted"

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.scales import CES_1_7, CSAT_1_5, NPS_0_10, NumberScale, ScoreError, to_number
+from services.ingest.scales import NumberScale, ScoreError, to_number
+from services.ingest.sources import rating
 from services.ingest.sources.base import Options, Translation, Unprocessable, accept, handshake, ignore
 from services.ingest.sources.options import STATUSES, scale_of
 from services.ingest.sources.reading import (
@@ -30,8 +31,6 @@ WITHDRAWAL_TYPES = ("survey.response.withdrawn", "survey.response.deleted")
 TICKET_TYPES = ("ticket.updated",)
 _TYPES = SURVEY_TYPES + WITHDRAWAL_TYPES + TICKET_TYPES
 PING_TYPES = ("ping", "test")
-
-_DEFAULT_SCALES = {"csat": CSAT_1_5, "nps": NPS_0_10, "ces": CES_1_7}
 
 
 class _Ticket(msgspec.Struct):
@@ -134,21 +133,15 @@ def _about(read: _Data, source: str, unique_id: str, timestamp: str | None, rece
 
 def _survey(read: _Data, about: Mapping[str, Any], options: Options) -> Translation:
     record_id = identifier(read.id, "data.id")
-    try:
-        score = _scale(read, options).score(read.score)
-    except ScoreError as wrong:
-        raise Unprocessable(f"data.score: {wrong}.") from None
+    score = rating.rate(_scale(read, options), read.score, "data.score")
     if score is None:
         return ignore("The response has no score.")
     return accept(
         SurveyResponded(
             record_id=record_id,
-            metric=score.metric,
-            raw_score=score.raw,
-            raw_scale=score.raw_scale,
-            normalised_score=score.normalised,
             comment=comment_of(read.comment),
             survey_id=optional_identifier(read.survey_id, "data.survey_id"),
+            **rating.fields(score),
             **about,
         )
     )
@@ -159,7 +152,7 @@ def _withdrawn(read: _Data, about: Mapping[str, Any]) -> Translation:
     return accept(
         SurveyResponded(
             record_id=identifier(read.id, "data.id"),
-            metric=metric if metric in _DEFAULT_SCALES else "none",
+            metric=metric if metric in rating.DEFAULT_SCALES else "none",
             survey_id=optional_identifier(read.survey_id, "data.survey_id"),
             withdrawn=True,
             **about,
@@ -180,18 +173,22 @@ def _ticket(read: _Data, about: Mapping[str, Any]) -> Translation:
 
 
 def _scale(read: _Data, options: Options) -> NumberScale:
+    """The one sent with the score, else the option's. Raises Unprocessable."""
     metric = (read.metric or "").strip().lower()
-    if metric not in _DEFAULT_SCALES:
-        raise ScoreError("data.metric must be csat, nps or ces")
+    if metric not in rating.DEFAULT_SCALES:
+        raise Unprocessable("data.metric must be csat, nps or ces.")
     fractions = metric != "nps"
     if read.scale is None:
-        own = scale_of(options, metric, _DEFAULT_SCALES[metric])
+        own = scale_of(options, metric, rating.DEFAULT_SCALES[metric])
         return NumberScale(metric, own.minimum, own.maximum, own.reversed, fractions)
     backwards = read.scale.get("reversed", False)
     if not isinstance(backwards, bool):
-        raise ScoreError("data.scale.reversed must be true or false")
-    low, high = (to_number(read.scale.get(end), f"data.scale.{end}") for end in ("min", "max"))
-    return NumberScale(metric, low, high, backwards, fractions)
+        raise Unprocessable("data.scale.reversed must be true or false.")
+    try:
+        low, high = (to_number(read.scale.get(end), f"data.scale.{end}") for end in ("min", "max"))
+        return NumberScale(metric, low, high, backwards, fractions)
+    except ScoreError as wrong:
+        raise Unprocessable(f"{wrong}.") from None
 
 
 def _status(value: str | None) -> str | None:

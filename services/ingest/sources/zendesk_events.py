@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.scales import Score
+from services.ingest.sources import rating
 from services.ingest.sources.base import Options, Translation, Unprocessable, accept, ignore
 from services.ingest.sources.reading import (
     Identifier,
@@ -133,11 +134,8 @@ def _rated(envelope: _Envelope, options: Options, received_at: datetime) -> Tran
 def _response(score: Score, raw: Any, comment: str | None, about: dict[str, Any]) -> SurveyResponded:
     return SurveyResponded(
         record_id=f"csat:{about['ticket_id']}",
-        metric=score.metric,
-        raw_score=raw,
-        raw_scale=score.raw_scale,
-        normalised_score=score.normalised,
         comment=comment,
+        **rating.fields(score._replace(raw=raw)),
         **about,
     )
 

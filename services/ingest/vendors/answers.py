@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from services.ingest.scales import Scale, ScoreError, WordScale
+from services.ingest.sources import rating
 from services.ingest.sources.options import scale_of
-from services.ingest.sources.rating import DEFAULT_SCALES
 from services.ingest.sources.reading import comment_of
 from services.ingest.vendors.base import Options
 from services.ingest.vendors.translating import filled
@@ -53,7 +53,7 @@ def _is_number(value: Any) -> bool:
 def _by_itself(answer: Answered, declared: bool, options: Options) -> Scale | None:
     if declared or answer.metric is None:
         return None
-    return scale_of(options, answer.metric, DEFAULT_SCALES[answer.metric])
+    return scale_of(options, answer.metric, rating.DEFAULT_SCALES[answer.metric])
 
 
 def _raw(answer: Answered, scale: Scale) -> Any:
@@ -79,10 +79,4 @@ def _with_score(event: SurveyResponded, scale: Scale, answer: Answered) -> Surve
         raise PoisonError(f"the question {answer.question}: {wrong}") from wrong
     if score is None:
         return event
-    return filled(
-        event,
-        metric=score.metric,
-        raw_score=score.raw,
-        raw_scale=score.raw_scale,
-        normalised_score=score.normalised,
-    )
+    return filled(event, **rating.fields(score))

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from services.ingest.scales import CSAT_1_5, ScoreError
+from services.ingest.sources import rating
 from services.ingest.sources.options import scale_of
 from services.ingest.vendors.base import Api, Gone, Options, Refused, Vendor, Window
 from services.ingest.vendors.client import basic, bearer
@@ -154,14 +155,11 @@ def _of_survey(response: dict[str, Any], options: Options, now: datetime) -> Sur
         unique_id=f"survey-response:{response.get('id')}",
         record_id=f"csat:{ticket_id}",
         received_at=now,
-        metric=score.metric,
-        raw_score=score.raw,
-        raw_scale=score.raw_scale,
-        normalised_score=score.normalised,
         comment=told if isinstance(told, str) and told.strip() else None,
         ticket_id=ticket_id,
         survey_id=str(survey_id) if survey_id else None,
         occurred_at=instant(rated.get("updated_at") or rated.get("created_at"), "updated_at"),
+        **rating.fields(score),
     )
 
 

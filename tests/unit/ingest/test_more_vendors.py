@@ -459,6 +459,14 @@ class TestSharedSecretOnly:
         body["ticket"]["satisfaction_survey"] = survey
         assert isinstance(one(translate("gorgias", body)), TicketChanged)
 
+    def test_gorgias_nulls_beside_an_answer_cost_nobody_the_answer(self) -> None:
+        found, body = given("gorgias", "ticket")
+        body["ticket"] |= {"updated_datetime": "None", "subject": "None"}
+        body["account"]["domain"] = "None"
+        ticket, response = translate("gorgias", body).events
+        assert response.normalised_score == found.expected[1]["normalised_score"]
+        assert (ticket.occurred_at, ticket.subject, ticket.ticket_url) == (None, None, None)
+
     def test_a_changed_answer_is_another_delivery_of_the_same_record(self) -> None:
         _, body = given("asknicely", "response")
         first, second = one(translate("asknicely", body)), one(translate("asknicely", body | {"count": 2}))

@@ -8,7 +8,7 @@ import pytest
 
 from services.ingest.publishing import by_event_id
 from services.ingest.sources import BY_NAME
-from services.ingest.sources.base import Outcome, Translation, WebhookRequest
+from services.ingest.sources.base import Outcome, Translation, Unprocessable, WebhookRequest
 from services.ingest.sources.options import parse_options
 from tests.support.ingest import NOW, running_ingest, secret_of
 from tests.support.payloads import Sample, sample
@@ -123,6 +123,43 @@ def test_0_is_a_score(source: str, file: str, path: str, zero: Any) -> None:
     (event,) = translate(sample(source, file), body_of(source, file, **{path: zero})).events
     assert (event.raw_score, event.withdrawn) == (zero, False)
     assert event.normalised_score == {"nps": 0, "csat": 1}[event.metric]
+
+
+EMPTY_LISTS = [
+    ("intercom", "conversation_rating", "data__item__contacts__contacts"),
+    ("intercom", "conversation_admin", "data__item__conversation_parts__conversation_parts"),
+    ("intercom", "replied_to_ticket", "data__item__ticket__ticket_parts__ticket_parts"),
+    ("helpscout", "message_survey", "_embedded__customer___embedded__emails"),
+    ("helpscout", "convo_status", "_embedded__threads"),
+    ("helpscout", "convo_status", "_links__web"),
+]
+
+
+@pytest.mark.parametrize(("source", "file", "path"), EMPTY_LISTS)
+def test_a_null_where_a_list_or_a_link_might_be_costs_nobody_the_event(source: str, file: str, path: str) -> None:
+    found = sample(source, file)
+    assert len(translate(found, body_of(source, file, **{path: None})).events) == len(found.expected)
+
+
+def test_the_comment_is_the_first_question_that_was_answered() -> None:
+    document = body_of("formbricks", "response_finished", data__data={"q": 1, "why": " ", "more": "Too slow"})
+    questions = {"q": {"metric": "csat"}, "why": {"role": "comment"}, "more": {"role": "comment"}}
+    (event,) = translate(sample("formbricks", "response_finished"), document, questions=questions).events
+    assert event.comment == "Too slow"
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "path"),
+    [
+        ("delighted", "survey_response", "event_data__survey_type"),
+        ("hubspot", "feedback", "properties__hs_survey_type"),
+        ("standard", "standard", "data__metric"),
+    ],
+)
+@pytest.mark.parametrize("value", [None, "", DROP], ids=["null", "empty", "missing"])
+def test_a_score_of_no_metric_is_refused_and_so_kept(source: str, file: str, path: str, value: Any) -> None:
+    with pytest.raises(Unprocessable, match=path.replace("__", ".")):
+        translate(sample(source, file), body_of(source, file, **{path: value}))
 
 
 LABELS = [
