@@ -25,6 +25,8 @@ from shared.settings import DatabaseSettings
 _BUSY_TIMEOUT_MS = 10_000
 POOL_PATIENCE_SECONDS = 10.0
 """How long a free connection is waited for; then whoever asked is told to try again."""
+_REFUSALS = ("28", "3D")
+"""Who we are, or which database we ask for: nothing a message can help, and it may be put right while we run."""
 
 
 class Database:
@@ -82,7 +84,17 @@ class _translated:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None and _is_outage(error):
-            raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+            raise DatabaseUnavailable(_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    if _sqlstate(error).startswith(_REFUSALS):
+        return f"the database refuses us, look at CLOSELOOP_DATABASE__URL: {error.orig}"  # type: ignore[attr-defined]
+    return f"the database does not answer: {type(error).__name__}"
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def _parse(url: str) -> URL:
@@ -98,11 +110,10 @@ def _parse(url: str) -> URL:
 def _is_outage(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         # PostgreSQL ends sessions with 57P01..03 when it shuts down; 40001/40P01 are lost races, safe to repeat.
-        state = getattr(error.orig, "sqlstate", None) or ""
         return (
             error.connection_invalidated
             or isinstance(error, (OperationalError, InterfaceError, InternalError))
-            or state[:2] in {"08", "53", "57", "40"}
+            or _sqlstate(error).startswith(("08", "53", "57", "40", *_REFUSALS))
         )
     return isinstance(error, OSError | NoConnectionFree)
 
