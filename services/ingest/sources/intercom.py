@@ -234,7 +234,7 @@ def _about(envelope: _Envelope, item: _Item, is_ticket: bool, topic: str, receiv
         "source": "intercom",
         "unique_id": identifier(envelope.id, "id"),
         "received_at": received_at,
-        "ticket_id": optional_identifier(item.ticket_id, "ticket_id") if is_ticket else _record_id(item),
+        "ticket_id": (optional_identifier(item.ticket_id, "ticket_id") if is_ticket else None) or _record_id(item),
         "ticket_status": _ticket_status(item, topic) if is_ticket else _conversation_status(item, topic),
         "subject": _subject(item),
         "ticket_url": _link(item, None if is_ticket else app_id),

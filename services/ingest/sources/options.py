@@ -6,7 +6,6 @@ from typing import Any
 
 from services.ingest.scales import NumberScale, ScoreError
 from services.ingest.signatures import DEFAULT_WINDOW
-from services.ingest.sources.api_options import API_OPTIONS
 from services.ingest.sources.base import ParseOption, Source
 from shared.errors import ConfigurationError
 from shared.policy import parse_span
@@ -33,8 +32,10 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(str(one) for one in value)
 
 
-def anything(value: Any) -> Any:
-    return value
+def web_address(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
+        raise ValueError("must be a web address such as https://api.example.com")
+    return value.rstrip("/")
 
 
 def scale(metric: str, value: Any) -> NumberScale:
@@ -78,6 +79,18 @@ def _text_map(value: Any, allows: Any, words: str) -> dict[str, Any]:
     return {key.strip().casefold(): meaning for key, meaning in value.items()}
 
 
+OF_THE_API: Mapping[str, ParseOption] = {
+    "api_url": web_address,
+    "datacenter": text,
+    # What a source without such an option of its own makes of it: vendors/opening.py.
+    "questions": lambda value: value,
+    "surveys": texts,
+    "enrich_within": parse_span,
+    "reconcile_every": parse_span,
+    "reconcile_window": parse_span,
+    "reconcile_after": parse_span,
+}
+"""For enrichment and reconciliation."""
 COMMON: Mapping[str, ParseOption] = {
     "replay_window": parse_span,
     "unsigned": flag,
@@ -93,7 +106,7 @@ def parse_options(source: Source, table: Mapping[str, Any]) -> tuple[dict[str, A
     """The options ready for use, and the names of those that nobody knows.
 
     Raises ConfigurationError naming the key of a malformed one."""
-    parsers = {**COMMON, **API_OPTIONS, **source.options}
+    parsers = {**COMMON, **OF_THE_API, **source.options}
     parsed: dict[str, Any] = {}
     for name, value in table.items():
         if name not in parsers:

@@ -51,6 +51,10 @@ class Window:
     until: datetime
 
 
+class Post(Protocol):
+    async def __call__(self, path: str, body: Any, *, form: bool = False) -> Any: ...
+
+
 class Api(Protocol):
     """Calls of one vendor. All raise Gone, Refused, RateLimited or VendorUnavailable, and PoisonError for an answer
     that no try again will better. `path` is below the vendor's base address, or a whole link below it. `kept` is what
@@ -77,7 +81,7 @@ Needs = Callable[[SurveyResponded], bool]
 Enrich = Callable[[Api, SurveyResponded, Options], Awaitable[SurveyResponded]]
 EnrichTicket = Callable[[Api, TicketChanged, Options], Awaitable[TicketChanged]]
 ListSince = Callable[[Api, Window, Options, datetime], AsyncIterator[SurveyResponded]]
-SignIn = Callable[[Api, str], Awaitable[Mapping[str, str]]]
+SignIn = Callable[[Post, str], Awaitable[Mapping[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)

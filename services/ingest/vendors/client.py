@@ -96,7 +96,7 @@ class Client:
         return (await self.page(path, params)).body
 
     async def post(self, path: str, body: Any, *, form: bool = False) -> Any:
-        return self._json(await self._send("POST", path, **({"data": body} if form else {"json": body})))
+        return self._json(await self._send("POST", path, **_content(body, form=form)))
 
     async def page(self, path: str, params: Mapping[str, Any] | None = None) -> Page:
         # An empty `params` would take the query of a link away.
@@ -112,8 +112,11 @@ class Client:
 
     async def _authorized(self) -> Mapping[str, str]:
         if self._headers is None and self._vendor.sign_in is not None:
-            self._headers = await self._vendor.sign_in(_Door(self), self._token)
+            self._headers = await self._vendor.sign_in(self._post_without_headers, self._token)
         return self._headers or {}
+
+    async def _post_without_headers(self, path: str, body: Any, *, form: bool = False) -> Any:
+        return self._json(self._judged(await self._call("POST", path, {}, **_content(body, form=form))))
 
     async def _call(self, method: str, path: str, headers: Mapping[str, str], **arguments: Any) -> httpx.Response:
         """One call; made again while the vendor limits our rate and our patience lasts."""
@@ -175,23 +178,8 @@ class Client:
             raise VendorUnavailable(f"{self._vendor.name} answers something that is not JSON") from wrong
 
 
-class _Door:
-    """The calls of signing in: without the headers that it is to bring."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.kept = client.kept
-
-    async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        return (await self.page(path, params)).body
-
-    async def post(self, path: str, body: Any, *, form: bool = False) -> Any:
-        content = {"data": body} if form else {"json": body}
-        return self._client._json(self._client._judged(await self._client._call("POST", path, {}, **content)))
-
-    async def page(self, path: str, params: Mapping[str, Any] | None = None) -> Page:
-        answer = self._client._judged(await self._client._call("GET", path, {}, params=params))
-        return Page(self._client._json(answer), None)
+def _content(body: Any, *, form: bool) -> dict[str, Any]:
+    return {"data": body} if form else {"json": body}
 
 
 def retry_after(value: str | None, now: datetime) -> float:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from services.ingest.vendors.base import Api, Gone, Options, Vendor, Window
+from services.ingest.vendors.base import Api, Gone, Options, Post, Vendor, Window
 from services.ingest.vendors.client import bearer
 from services.ingest.vendors.translating import as_webhook, found, rows, table
 from shared.events.catalog import SurveyResponded
@@ -12,11 +12,11 @@ from shared.events.catalog import SurveyResponded
 _RATINGS = {1: "Great", 2: "Okay", 3: "Bad"}
 
 
-async def sign_in(api: Api, token: str) -> Mapping[str, str]:
+async def sign_in(post: Post, token: str) -> Mapping[str, str]:
     """`app id:app secret` for a token of two days. https://developer.helpscout.com/mailbox-api/overview/authentication/"""
     app_id, _, secret = token.partition(":")
     body = {"grant_type": "client_credentials", "client_id": app_id, "client_secret": secret}
-    answer = table(await api.post("/v2/oauth2/token", body, form=True), "answer")
+    answer = table(await post("/v2/oauth2/token", body, form=True), "answer")
     return bearer(str(answer.get("access_token")))
 
 

@@ -236,6 +236,12 @@ def test_a_deleted_intercom_conversation_is_a_deleted_ticket() -> None:
         assert event.occurred_at
 
 
+def test_an_intercom_ticket_without_its_number_is_known_by_its_id() -> None:
+    nested = body_of("intercom", "ticket_closed", data__item__ticket__ticket_id=None)
+    (event,) = translate(sample("intercom", "ticket_closed"), nested).events
+    assert event.ticket_id == event.record_id
+
+
 def test_a_deleted_helpscout_conversation_is_a_deleted_ticket() -> None:
     found = sample("helpscout", "convo")
     request = WebhookRequest("POST", "", {"x-helpscout-event": "convo.deleted"}, b'{"id": 291938}', {})
