@@ -39,6 +39,12 @@ class _Lines(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         return where_it_failed(ei[1])
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        if record.name == "asyncio":
+            # Its further lines show the task, and with it what the error says.
+            record.message = record.message.partition("\n")[0]
+        return super().formatMessage(record)
+
 
 def configure_logging(settings: LogSettings) -> None:
     level = getattr(logging, settings.level.upper())

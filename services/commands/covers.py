@@ -101,8 +101,10 @@ async def _enter(configuration: Configuration, absences: list[Absence]) -> tuple
 
 async def _lines(configuration: Configuration) -> list[str]:
     now = SystemClock().now()
-    async with open_database(configuration) as database, database.read() as connection:
-        records = await covers.listed(connection, now)
+    async with open_database(configuration) as database:
+        await require_newest(database)
+        async with database.read() as connection:
+            records = await covers.listed(connection, now)
     return [
         f"{record.cover.person}: {record.cover.starts_at:%Y-%m-%d} until {until_words(record.cover, now)},"
         f" covered by {record.cover.cover or 'the next role'}"

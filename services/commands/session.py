@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.hosting.composition import all_topics
 from services.hosting.startup import Configuration
 from shared.bus.base import Bus
 from shared.bus.connect import create_bus
 from shared.clock import SystemClock
 from shared.db.engine import Database
+from shared.events.catalog import all_topics
 
 
 @asynccontextmanager

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import structlog
 
-from services.hosting.composition import all_topics
 from shared.bus.base import Bus
 from shared.bus.eventlog import SqliteEventLog
 from shared.errors import ConfigurationError, TransientError
+from shared.events.catalog import all_topics
 from shared.runtime import Loop, Runtime, Service, sleep_or_stop
 
 log = structlog.get_logger(__name__)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,9 +10,8 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.bus.base import Topic
 from shared.errors import TransientError
-from shared.events.catalog import TOPICS, dead
+from shared.events.catalog import all_topics
 from shared.runtime import Check, Runtime, Service, Supervisor
 from shared.web import Lanes, create_app, unavailable
 
@@ -21,11 +20,6 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE = timedelta(milliseconds=200)
 LONGEST_PAUSE = timedelta(seconds=5)
 _OPEN_FROM_THE_START = ("/healthz", "/readyz", "/sandbox")
-
-
-def all_topics() -> tuple[Topic, ...]:
-    """Every topic of the catalogue with its dead-letter topic."""
-    return (*TOPICS, *(dead(topic.name) for topic in TOPICS))
 
 
 @dataclass
@@ -71,12 +65,13 @@ class Composition:
 
     async def close(self) -> None:
         """Let every loop finish and commit the work in hand, then disconnect."""
-        await self._supervisor.shut_down()
-        for service in reversed(self._started):
-            await service.close()
-        await self.runtime.bus.stop()
-        if self.runtime.database is not None:
-            await self.runtime.database.close()
+        async with AsyncExitStack() as closing:  # last in, first out, and each though another fails
+            if self.runtime.database is not None:
+                closing.push_async_callback(self.runtime.database.close)
+            closing.push_async_callback(self.runtime.bus.stop)
+            for service in self._started:
+                closing.push_async_callback(service.close)
+            await self._supervisor.shut_down()
         log.info("closed")
 
     async def _try(self, what: str, step: Callable[[], Awaitable[None]]) -> None:

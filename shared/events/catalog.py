@@ -34,6 +34,11 @@ def dead(topic: str) -> Topic:
     return Topic(f"{topic}.dead", partitions=1, retention=timedelta(days=90))
 
 
+def all_topics() -> tuple[Topic, ...]:
+    """Every topic of the catalogue with its dead-letter topic."""
+    return (*TOPICS, *(dead(topic.name) for topic in TOPICS))
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What a vendor told of a survey's answer or of a ticket. `unique_id` identifies the delivery, `record_id` the
     response or ticket. Only answers have a metric other than "none", and scores."""

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from services.hosting.composition import Composition, all_topics
+from services.hosting.composition import Composition
 from shared.bus.base import Bus
 from shared.bus.eventlog import SqliteEventLog
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, ConfigurationError
+from shared.events.catalog import all_topics
 from shared.policy import Policy
 from shared.runtime import Check, Loop, Runtime, Service
 from shared.settings import AuthSettings, DatabaseSettings, Settings
@@ -139,6 +140,19 @@ async def test_stopping_lets_the_loops_end_first_and_closes_in_reverse(runtime: 
     assert story == [
         "first started", "second started", "first committed", "second committed", "second closed", "first closed",
     ]  # fmt: skip
+
+
+async def test_a_service_that_cannot_close_leaves_nothing_open(runtime: Runtime) -> None:
+    async def close() -> None:
+        raise OSError("its file is gone")
+
+    late(runtime.bus).arrived.set()
+    composition = Composition(runtime, [Service("one", close=close)])
+    await composition.open()
+    with pytest.raises(OSError, match="its file is gone"):
+        await composition.close()
+    with pytest.raises(BusUnavailable):
+        await runtime.bus.ping()
 
 
 async def test_a_process_told_to_end_while_it_waits_ends(runtime: Runtime) -> None:
