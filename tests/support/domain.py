@@ -40,10 +40,12 @@ def opened(now: datetime = NOON, **facts: Any) -> Decision:
 
 
 class Story:
-    """A case and a clock; `does` decides and keeps the result, counting journal entries as the writer would."""
+    """A case and a clock; `does` decides and keeps the result, counting journal entries as the writer would.
+    `terms` are what the policy promises by now."""
 
     def __init__(self) -> None:
         self.now = NOON
+        self.terms = Terms()
         self.decision = opened()
         self.case: Case = replace(self.decision.case, seq=1)
 
@@ -52,7 +54,7 @@ class Story:
         return self
 
     def does(self, command: commands.Command) -> Decision:
-        self.decision = decide(self.case, command, context(self.now))
+        self.decision = decide(self.case, command, context(self.now, self.terms))
         self.case = replace(self.decision.case, seq=self.case.seq + len(self.decision.entries))
         return self.decision
 

@@ -153,7 +153,7 @@ def test_a_wrong_touch_is_taken_back_and_its_clock_runs_as_first_promised(story:
 
 def test_snooze_silences_reminders_and_moves_no_due_time(story: Story) -> None:
     due = story.case.touch_due_at
-    story.does(commands.Snooze(actor=ANA, until=NOON + 22 * HOUR, reason="Customer is on a plane"))
+    story.does(commands.Snooze(actor=ANA, until=NOON + 2 * DAY, reason="Customer is on a plane"))
     story.after(20 * HOUR).does(
         commands.Fire(actor="system", kind="touch_reminder", due_at=story.now, clock_id="L-TEST:1")
     )
@@ -238,6 +238,9 @@ ALLOWED = {
     commands.Dismiss: set(Status) - {Status.CLOSED},
     commands.Reassign: set(Status) - {Status.CLOSED},
     commands.Acknowledge: {Status.OPEN},
+    commands.Snooze: set(Status) - {Status.CLOSED, Status.DISMISSED},
+    commands.CorrectTouch: {Status.TOUCHED, Status.RESOLVED},
+    commands.AddNote: set(Status),
 }
 ASKED = {
     commands.LogTouch: touch(NOON, actor=LEA),
@@ -248,6 +251,9 @@ ASKED = {
     commands.Dismiss: commands.Dismiss(actor=LEA, reason="no"),
     commands.Reassign: commands.Reassign(actor=LEA, new_owner="new@us.example", reason="holiday"),
     commands.Acknowledge: commands.Acknowledge(actor=LEA),
+    commands.Snooze: commands.Snooze(actor=LEA, until=NOON + HOUR, reason="on a plane"),
+    commands.CorrectTouch: commands.CorrectTouch(actor=LEA, reason="another customer"),
+    commands.AddNote: commands.AddNote(actor=LEA, note="spoke to sales"),
 }
 
 

@@ -99,12 +99,16 @@ def test_a_tier_sets_the_spans_it_names_and_the_first_that_fits_wins() -> None:
         when = { tier = "gold", segment = "emea" }
         touch_within = "8h"
         close_out_after = "3d"
+        calendar = "office"
+        [calendar.office]
+        mon = ["09:00-17:00"]
         """
     ).sla
     assert terms_for(policy, "critical", "gold", "emea").touch_within == 4 * HOUR
     gold = terms_for(policy, "low", "gold", "emea")
-    assert (gold.touch_within, gold.close_out_after) == (8 * HOUR, timedelta(days=3))
-    assert terms_for(policy, "low", "gold", "apac").touch_within == 24 * HOUR
+    assert (gold.touch_within, gold.close_out_after, gold.calendar) == (8 * HOUR, timedelta(days=3), "office")
+    other = terms_for(policy, "low", "gold", "apac")
+    assert (other.touch_within, other.calendar) == (24 * HOUR, "always")
 
 
 def test_a_reminder_before_the_opening_is_not_sent() -> None:
