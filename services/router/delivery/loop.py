@@ -140,6 +140,7 @@ class Delivery:
             held = await leases.hold(tx, LEASE, self._holder, now, LEASE_FOR)
             if held and lapsed:
                 await self._looker.take_over(tx, now, self._timeout)
+                await notices.hasten(tx, now)
                 await notices.collapse_calls(tx)
         self._lease_until = now + LEASE_FOR if held else None
         return held

@@ -24,18 +24,21 @@ log = structlog.get_logger(__name__)
 LOOKS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=25))
 REPOST = timedelta(seconds=30)
 PARKED_FOR = timedelta(minutes=5)
+# Refused as often as that, one message no longer keeps back what comes after it in its place.
+MOST_ATTEMPTS = 8
 _LOOK_AGAIN = timedelta(seconds=5)
 _LONGEST_BACKOFF = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A call ended, or another notice's card serves this one too."""
+    """A call ended, or another notice's card serves this one too. `not_before`: until then its place is left alone."""
 
     row: Row
     outcome: Outcome
     rev: int
     ended_at: datetime
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +164,10 @@ class Settler:
                 await notices.doubt(tx, row.id, ended, ended + LOOKS[0], reason)
             case RateLimited(seconds):
                 await notices.postpone(tx, row.id, ended + timedelta(seconds=seconds), "rate limited")
+            case NotSent(reason) if row.attempt >= MOST_ATTEMPTS:
+                await self._park(tx, row, reason, ended, now)
             case NotSent(reason):
-                await notices.postpone(tx, row.id, ended + backoff(row.attempt), reason)
+                await notices.postpone(tx, row.id, result.not_before or ended, reason)
             case Parked(reason, everywhere=True):
                 # The breaker holds everything back; once it closes nothing shall wait longer.
                 await notices.postpone(tx, row.id, ended, reason)

@@ -35,21 +35,21 @@ class Underway:
     def is_idle(self) -> bool:
         return not self._tasks and not self.results
 
-    def free(self, place: str) -> bool:
+    def free(self, place: str, now: datetime) -> bool:
         """Whether a message may be posted there now."""
-        now = self.clock.now()
-        return place not in self.busy and not self.rests(place) and self.rates.post_wait(place, now) <= 0
+        return place not in self.busy and not self.rests(place, now) and self.rates.post_wait(place, now) <= 0
 
-    def rests(self, key: str) -> bool:
+    def rests(self, key: str, now: datetime) -> bool:
         until = self._resting.get(key)
-        if until is not None and until <= self.clock.now():
+        if until is not None and until <= now:
             del self._resting[key]
             return False
         return until is not None
 
-    def rest(self, key: str, attempt: int) -> None:
-        """It was not taken just now: leave it alone for a while."""
-        self._resting[key] = self.clock.now() + backoff(attempt)
+    def rest(self, key: str, attempt: int) -> datetime:
+        """It was not taken just now: leave it alone for a while; returns until when."""
+        self._resting[key] = until = self.clock.now() + backoff(attempt)
+        return until
 
     def add(self, result: Result) -> None:
         if not isinstance(result, Updated):

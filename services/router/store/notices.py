@@ -166,6 +166,15 @@ async def postpone(tx: AsyncConnection, notice_id: str, until: datetime, why: st
     await _change(tx, notice_id, ("sending",), state="pending", not_before=until, error=why)
 
 
+async def hasten(tx: AsyncConnection, now: datetime) -> None:
+    """What another sender postponed may go now, so that what came later in its place does not overtake it."""
+    await tx.execute(
+        update(notices)
+        .where(_WAITING, notices.c.state == "pending", notices.c.attempt > 0, notices.c.not_before > now)
+        .values(not_before=None)
+    )
+
+
 async def doubt(tx: AsyncConnection, notice_id: str, ended_at: datetime, look_at: datetime, why: str) -> None:
     """The answer was lost."""
     values = {"attempt_ended_at": ended_at, "not_before": look_at, "error": why}
