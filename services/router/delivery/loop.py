@@ -221,7 +221,7 @@ class Delivery:
             return
         self._unpark_at = now + _UNPARK_EVERY
         async with self._database.read() as connection:
-            due = [row.id for row in await notices.parked(connection) if row.not_before and row.not_before <= now]
+            due = await notices.parked_until(connection, now)
         if due:
             async with self._database.transaction(urgent=True) as tx:
                 await notices.unpark(tx, due)

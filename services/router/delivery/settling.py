@@ -155,7 +155,7 @@ class Settler:
                 await notices.end(tx, row.id, "dead", why)
             case Lost(row, why):
                 if not await self._cases.recipient_unreachable(tx, row.id, why, now):
-                    await self._undelivered.tell(tx, row, why, now, reachable=False)
+                    await self._park(tx, row, why, now, now, reachable=False)
 
     async def _not_arrived(self, tx: AsyncConnection, result: Posted, now: datetime) -> None:
         row, ended = result.row, result.ended_at
@@ -176,8 +176,11 @@ class Settler:
             case other:
                 await self._park(tx, row, f"unexpected: {other}", ended, now)
 
-    async def _park(self, tx: AsyncConnection, row: Row, why: str, ended: datetime, now: datetime) -> None:
-        await self._undelivered.tell(tx, row, why, now)  # first: it takes the case, and cases go before their notices
+    async def _park(
+        self, tx: AsyncConnection, row: Row, why: str, ended: datetime, now: datetime, reachable: bool = True
+    ) -> None:
+        # First, because it takes the case, and cases go before their notices.
+        await self._undelivered.tell(tx, row, why, now, reachable)
         await notices.end(tx, row.id, "parked", why, ended + PARKED_FOR)
 
 
