@@ -90,8 +90,7 @@ class SlackChannel(Channel):
         refusal = await self._refusal(post.place)
         if refusal is not None:
             return refusal
-        outcome = await self._shown(post, lambda card: self._post(post, card))
-        return Parked(f"Slack refuses the message: {outcome.reason}") if isinstance(outcome, BadMessage) else outcome
+        return await self._shown(post, lambda card: self._post(post, card))
 
     async def update(self, post: Post, ts: str) -> Outcome:
         refusal = await self._refusal(post.place)

@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.channels.base import Channel, NotSent, Outcome, Parked, Reachable, Sent, Unknown, Unreachable
+from services.router.channels.base import (
+    BadMessage,
+    Channel,
+    NotSent,
+    Outcome,
+    Parked,
+    Reachable,
+    Sent,
+    Unknown,
+    Unreachable,
+)
 from services.router.delivery.addressing import AddressBook, Destination
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.rates import Call
@@ -152,7 +162,7 @@ class Sender:
             post = self.drafts.post(pick.row, pick.view, pick.destination, pick.thread)
         except Exception as error:
             log.exception("notice_not_drawn", notice=pick.row.id, kind=pick.row.kind)
-            return Parked(f"cannot be drawn: {type(error).__name__}")
+            return BadMessage(type(error).__name__)
         try:
             outcome = await self.channel.send(post)
         except Exception as error:

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
-from services.router.channels.base import Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
+from services.router.channels.base import BadMessage, Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
 from services.router.delivery.undelivered import Undelivered
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.commands import RecordAlert
@@ -173,6 +173,8 @@ class Settler:
                 await notices.postpone(tx, row.id, ended, reason)
             case Parked(reason):
                 await self._park(tx, row, reason, ended, now)
+            case BadMessage(reason):
+                await self._park(tx, row, f"the message is wrong: {reason}", ended, now)
             case other:
                 await self._park(tx, row, f"unexpected: {other}", ended, now)
 
@@ -271,7 +273,7 @@ def _count(result: Result) -> None:
             NOTICES.labels(row.kind, "sent").inc()
         case Posted(row, Unknown()):
             NOTICES.labels(row.kind, "uncertain").inc()
-        case Posted(row, Parked(everywhere=False)):
+        case Posted(row, Parked(everywhere=False) | BadMessage()):
             NOTICES.labels(row.kind, "parked").inc()
         case Dropped(row) | Lost(row):
             NOTICES.labels(row.kind, "dead").inc()

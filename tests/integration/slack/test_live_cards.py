@@ -176,6 +176,29 @@ async def test_a_channel_the_app_was_not_invited_to_parks_until_it_is(tmp_path: 
         assert len(bench.sandbox.messages(channel=CHANNEL)) == 1
 
 
+async def test_a_channel_may_be_renamed_and_the_app_removed_and_invited_again(tmp_path: Path) -> None:
+    policy = f'{POLICY}delivery = "channel:{CHANNEL}"\n'
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/channel.db", policy) as bench:
+        await bench.account()
+        async with bench.sending():
+            view = await bench.low(2)
+            await bench.sent(2)
+            bench.sandbox.update_channel(CHANNEL, name="another-name", is_private=True, bot_is_member=False)
+            await bench.low(1, record_id="second", comment="Worse")
+            await bench.turns(timedelta(seconds=10), step=SECOND)
+            assert "did not reach" in bench.inbox(LEA)[0]["text"]
+            assert (await bench.case(view.case.id)).case.owner == ANA
+            bench.sandbox.update_channel(CHANNEL, bot_is_member=True)
+            await bench.turns(timedelta(minutes=7), step=timedelta(seconds=10))
+            await bench.sent(len(await bench.notices()))
+            card, *replies = bench.sandbox.messages(channel=CHANNEL)
+            assert {reply["thread_ts"] for reply in replies} == {card["ts"]}
+            assert all("Worse" in str(reply["blocks"]) for reply in replies)
+            await bench.does(view.case.id, commands.Acknowledge(actor=ANA))
+            bench.news.set()
+            await bench.until(lambda: "Acknowledged by" in str(bench.sandbox.messages(channel=CHANNEL)[0]["blocks"]))
+
+
 async def test_in_a_group_message_owner_and_lead_read_one_card(tmp_path: Path) -> None:
     async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/group.db", f'{POLICY}delivery = "group_dm"\n') as bench:
         await bench.account()

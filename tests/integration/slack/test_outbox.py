@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from services.router.domain import commands
+from services.router.domain.messages import Message
+from services.router.slack import blocks
 from tests.support.slack_bench import ANA, LEA, SlackBench, slack_bench
 
 SECOND = timedelta(seconds=1)
@@ -361,3 +363,44 @@ async def test_what_comes_later_in_a_place_does_not_overtake_what_was_put_off(
         await bench.sent(4)
     said = [str(message["blocks"]) for message in bench.inbox(ANA)[1:]]
     assert [next(n for n in range(3) if f"number {n}" in text) for text in said] == [0, 1, 2]
+
+
+async def test_a_new_alert_goes_before_a_reminder_that_waits_for_longer(bench: SlackBench) -> None:
+    await bench.account("other", domains=["other.example"], support_lead=ANA)
+    await bench.account(support_lead=ANA)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.sent(1)
+    await bench.passes(timedelta(hours=20, minutes=30))
+    await bench.low(2, record_id="r2", ticket_id="T-2", requester_email="eve@other.example")
+    async with bench.sending():
+        await bench.sent(3)
+    said = [message["text"] for message in bench.inbox(ANA)[1:]]
+    assert [text.startswith("Low score") for text in said] == [True, False], said
+    assert "Reminder" in said[1]
+
+
+async def test_a_message_that_cannot_be_drawn_is_told_of_otherwise_and_holds_nothing_up(
+    bench: SlackBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of ours, of one message: its place is free for the next."""
+    await bench.account(support_lead=ANA)
+    draw = blocks.render
+
+    def render(message: Message, *more: Any) -> blocks.Rendered:
+        if "number 1" in message.text:
+            raise ValueError("cannot be drawn")
+        return draw(message, *more)
+
+    monkeypatch.setattr(blocks, "render", render)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.sent(1)
+        await bench.low(1, record_id="second", comment="number 1")
+        await bench.turns(SECOND)
+        await bench.low(1, record_id="third", comment="number 2")
+        await bench.turns(timedelta(seconds=20), step=SECOND)
+        assert any("number 2" in str(message["blocks"]) for message in bench.inbox(ANA))
+    (view,) = await bench.all_cases()
+    assert "alert_undelivered" in [entry.type for entry in await bench.journal(view.case.id)]
+    assert (await bench.case(view.case.id)).case.owner == ANA
