@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.channels.base import Channel, NotSent, Unknown
 from services.router.delivery.rates import Call
-from services.router.delivery.settling import LOOKS, Looked
+from services.router.delivery.results import Looked
+from services.router.delivery.settling import LOOKS
 from services.router.delivery.underway import Underway
 from services.router.store import notices
 from services.router.store.notices import Row

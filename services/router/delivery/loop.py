@@ -16,8 +16,9 @@ from services.router.delivery.addressing import AddressBook
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.looking import Looker
 from services.router.delivery.rates import Rates
+from services.router.delivery.results import Looked, Lost, Posted, Result, Updated
 from services.router.delivery.sending import Sender
-from services.router.delivery.settling import Looked, Lost, Posted, Result, Settler, Updated
+from services.router.delivery.settling import Settler
 from services.router.delivery.undelivered import Undelivered
 from services.router.delivery.underway import Underway
 from services.router.delivery.updating import Updater

@@ -21,7 +21,7 @@ from services.router.channels.base import (
 from services.router.delivery.addressing import AddressBook, Destination
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.rates import Call
-from services.router.delivery.settling import Dropped, Lost, Posted
+from services.router.delivery.results import Dropped, Lost, Posted
 from services.router.delivery.underway import Underway
 from services.router.domain.decision import NoticeKind
 from services.router.domain.notices import ROOTS, obsolete

@@ -1,15 +1,14 @@
 """What became of each call, written down: all that waits in one transaction; a bad one is written alone."""
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
-from services.router.channels.base import BadMessage, Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
+from services.router.channels.base import BadMessage, Gone, NotSent, Parked, RateLimited, Sent, Unknown
+from services.router.delivery.results import Dropped, Looked, Lost, Posted, Result, Updated
 from services.router.delivery.undelivered import Undelivered
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.commands import RecordAlert
@@ -27,52 +26,6 @@ PARKED_FOR = timedelta(minutes=5)
 # Refused as often as that, one message no longer keeps back what comes after it in its place.
 MOST_ATTEMPTS = 8
 _LOOK_AGAIN = timedelta(seconds=5)
-_LONGEST_BACKOFF = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A call ended, or another notice's card serves this one too. `not_before`: until then its place is left alone."""
-
-    row: Row
-    outcome: Outcome
-    rev: int
-    ended_at: datetime
-    not_before: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    row: Row
-    outcome: Outcome | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """`rows` share one message; `case_ended` decides whether a deleted card is wanted again."""
-
-    rows: tuple[Row, ...]
-    outcome: Outcome
-    rev: int
-    case_ended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    row: Row
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The recipient cannot be reached."""
-
-    row: Row
-    why: str
-
-
-Result = Posted | Looked | Updated | Dropped | Lost
 
 
 class Settler:
@@ -184,12 +137,6 @@ class Settler:
         # First, because it takes the case, and cases go before their notices.
         await self._undelivered.tell(tx, row, why, now, reachable)
         await notices.end(tx, row.id, "parked", why, ended + PARKED_FOR)
-
-
-def backoff(attempt: int) -> timedelta:
-    """1, 2, 4 ... 60 s, with up to a fifth more so that many do not come at once."""
-    seconds = min(2.0 ** min(attempt, 10), _LONGEST_BACKOFF)
-    return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311 - spreading, not secrecy
 
 
 def next_look(row: Row, at: datetime) -> tuple[int, datetime]:

@@ -1,9 +1,10 @@
 """What this process has under way for the channel: calls, their results, and places that must wait."""
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -11,10 +12,12 @@ import structlog
 from services.router.channels.base import NotSent, Outcome, Parked, RateLimited, Unknown
 from services.router.delivery.breaker import Breaker
 from services.router.delivery.rates import Call, Rates
-from services.router.delivery.settling import Result, Updated, backoff
+from services.router.delivery.results import Result, Updated
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
+
+_LONGEST_BACKOFF = 60.0
 
 
 @dataclass
@@ -87,3 +90,9 @@ class Underway:
         if not task.cancelled() and task.exception() is not None:
             log.error("delivery_task_failed", error=repr(task.exception()))
         self.wake.set()
+
+
+def backoff(attempt: int) -> timedelta:
+    """1, 2, 4 ... 60 s, with up to a fifth more so that many do not come at once."""
+    seconds = min(2.0 ** min(attempt, 10), _LONGEST_BACKOFF)
+    return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311 - spreading, not secrecy

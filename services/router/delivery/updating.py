@@ -11,8 +11,8 @@ from services.router.channels.base import BadMessage, Channel, NotSent, Outcome,
 from services.router.delivery.addressing import AddressBook, Destination
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.rates import Call
+from services.router.delivery.results import Updated
 from services.router.delivery.sending import learn
-from services.router.delivery.settling import Updated
 from services.router.delivery.underway import Underway
 from services.router.domain.view import CaseView
 from services.router.store import notices
