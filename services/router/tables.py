@@ -331,12 +331,6 @@ notices = Table(
         sqlite_where=text("state = 'sent' AND desired_rev > published_rev"),
         postgresql_where=text("state = 'sent' AND desired_rev > published_rev"),
     ),
-    Index(
-        "ix_notices_parked",
-        "not_before",
-        sqlite_where=text("state = 'parked'"),
-        postgresql_where=text("state = 'parked'"),
-    ),
     Index("ix_notices_case_id", "case_id"),
     Index("ix_notices_place", "channel", "ts"),
 )
