@@ -47,6 +47,7 @@ class SandboxUser:
     status_expiration: int = 0
     dnd_start_ts: int = 0
     dnd_end_ts: int = 0
+    team_id: str = ""  # of another company, met in a shared channel; empty: of this workspace
 
 
 @dataclass

@@ -176,7 +176,7 @@ class Directory:
         offset = datetime.now(UTC).astimezone(ZoneInfo(user.tz)).utcoffset()
         return {
             "id": user.id,
-            "team_id": self.config.team_id,
+            "team_id": user.team_id or self.config.team_id,
             "name": user.name.lower().replace(" ", "."),
             "real_name": user.name,
             "deleted": user.deleted,

@@ -10,6 +10,8 @@ class FaultKind(StrEnum):
     RATE_LIMITED = "429"
     SERVER_ERROR = "500"
     HTML_503 = "503_html"
+    HTML_200 = "200_html"
+    EMPTY_200 = "200_empty"
     DELAY_AFTER_STORING = "delay_after_storing"
     DROP_AFTER_STORING = "drop_after_storing"
     DROP_BEFORE_STORING = "drop_before_storing"
@@ -23,8 +25,9 @@ class Fault:
     """One injected fault.
 
     `method` is a Web API method or `*`; `count` is how many calls it still hits (None: until cleared);
-    `probability` (0 to 1) is drawn from `seed`; `seconds` is the delay or the lag; `stored` makes 500, 503_html
-    and ok_false answer only after the call took effect; `channel` limits it to calls naming that channel.
+    `probability` (0 to 1) is drawn from `seed`; `seconds` is the delay or the lag; `stored` makes 500, 503_html,
+    200_html, 200_empty (no more than ok) and ok_false answer only after the call took effect; `channel` limits it to
+    calls naming that channel.
     """
 
     kind: FaultKind

@@ -14,7 +14,8 @@ def _username(user: SandboxUser) -> str:
 
 def interaction(config: SandboxConfig, kind: str, user: SandboxUser, **fields: Any) -> dict[str, Any]:
     """The part all interaction payloads share; the deprecated verification token is left empty."""
-    who = {"id": user.id, "username": _username(user), "name": _username(user), "team_id": config.team_id}
+    team_id = user.team_id or config.team_id
+    who = {"id": user.id, "username": _username(user), "name": _username(user), "team_id": team_id}
     return {
         "type": kind,
         "user": who,

@@ -235,6 +235,7 @@ async def test_a_slow_answer_comes_after_the_message_was_stored(world: World) ->
         ({"kind": "500"}, 500, "internal_error", 0),
         ({"kind": "500", "stored": True}, 500, "internal_error", 1),
         ({"kind": "503_html"}, 503, None, 0),
+        ({"kind": "200_html", "stored": True}, 200, None, 1),
         ({"kind": "ok_false", "error": "fatal_error", "stored": True}, 200, "fatal_error", 1),
         ({"kind": "outage"}, 503, None, 0),
     ],

@@ -1,7 +1,8 @@
 """Slack as a channel: finds people and their DMs, posts, updates, and looks for a post whose answer was lost."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,12 @@ from services.router.channels.base import (
     Sent,
     Shelf,
     Standing,
+    Unknown,
     Unreachable,
 )
 from services.router.slack import blocks
 from services.router.slack.client import SlackClient, data_of
-from services.router.slack.errors import classify, code_of
+from services.router.slack.errors import THREAD, classify, code_of
 from services.router.slack.members import Home, away_hint, unfit
 from shared import ids
 
@@ -78,7 +80,9 @@ class SlackChannel(Channel):
             self._groups.add(str(opened["channel"]["id"]))
             return str(opened["channel"]["id"])
         except Exception as error:
-            return _lookup_failed(error, "")
+            outcome = _lookup_failed(error, "")
+            refused = isinstance(error, SlackApiError) and not isinstance(classify(error), Unknown)
+            return Unreachable("", outcome.reason) if refused and isinstance(outcome, NotSent) else outcome
 
     async def send(self, post: Post) -> Outcome:
         """One message; if Slack says that our card is wrong, the same once as plain text. Nothing goes to a channel
@@ -86,25 +90,13 @@ class SlackChannel(Channel):
         refusal = await self._refusal(post.place)
         if refusal is not None:
             return refusal
-        card = blocks.render(post.message, post.notice_id, post.mentions)
-        outcome = await self._post(post, card)
-        if isinstance(outcome, BadMessage):
-            log.error("card_refused", notice=post.notice_id, case=post.message.case_id, error=outcome.reason)
-            outcome = await self._post(post, card.plain)
-        if isinstance(outcome, BadMessage):
-            return Parked(f"Slack refuses the message: {outcome.reason}")
-        return outcome
+        return await self._shown(post, lambda card: self._post(post, card))
 
     async def update(self, post: Post, ts: str) -> Outcome:
         refusal = await self._refusal(post.place)
         if refusal is not None:
             return Gone(refusal.reason, removed=False) if isinstance(refusal, Parked) else refusal
-        card = blocks.render(post.message, post.notice_id, post.mentions)
-        outcome = await self._update(post.place, ts, card)
-        if isinstance(outcome, BadMessage):
-            log.error("card_refused", notice=post.notice_id, case=post.message.case_id, error=outcome.reason)
-            outcome = await self._update(post.place, ts, card.plain)
-        return outcome
+        return await self._shown(post, lambda card: self._update(post.place, ts, card))
 
     async def look(self, notice_id: str, place: str, thread: str | None, since: datetime) -> Sent | Outcome | None:
         """By the metadata that only our messages carry; the earliest, should there be two."""
@@ -117,8 +109,10 @@ class SlackChannel(Channel):
             found += [message.ts for message in page.messages if message.notice_id == notice_id]
             cursor = page.cursor
             if not cursor:
-                break
-        return Sent(place, min(found, key=float)) if found else None
+                return Sent(place, min(found, key=float)) if found else None
+        return (
+            Sent(place, min(found, key=float)) if found else Unknown("more messages there than can be looked through")
+        )
 
     async def standing(self, place: str, thread: str | None, since: datetime, cursor: str = "") -> Shelf | Outcome:
         try:
@@ -176,6 +170,19 @@ class SlackChannel(Channel):
         self._own_until[place] = now + _CHECKED_FOR
         return None
 
+    async def _shown(self, post: Post, put: Callable[[blocks.Rendered], Awaitable[Outcome]]) -> Outcome:
+        """The outcome of `put` with the card; if Slack says that our card is wrong, with the same as plain text."""
+        try:
+            card = blocks.render(post.message, post.notice_id, post.mentions)
+        except Exception as error:
+            log.exception("card_not_drawn", notice=post.notice_id)
+            return BadMessage(type(error).__name__)
+        outcome = await put(card)
+        if isinstance(outcome, BadMessage):
+            log.error("card_refused", notice=post.notice_id, case=post.message.case_id, error=outcome.reason)
+            outcome = await put(card.plain)
+        return outcome
+
     async def _post(self, post: Post, card: blocks.Rendered, marked: bool = True) -> Outcome:
         arguments: dict[str, Any] = {"client_msg_id": _client_msg_id(post)} if marked else {}
         if post.thread:
@@ -195,10 +202,15 @@ class SlackChannel(Channel):
             if marked and code_of(error) in _DUPLICATE:
                 # Slack knows the id, and somebody has deleted that message: it is wanted again.
                 return await self._post(post, card, marked=False)
+            if post.thread and code_of(error) in THREAD:
+                return await self._post(replace(post, thread=None), card, marked)
             return classify(error)
         except Exception as error:
             return classify(error)
-        return Sent(str(answer["channel"]), str(answer["ts"]))
+        sent = data_of(answer)
+        if not sent.get("channel") or not sent.get("ts"):
+            return Unknown("an answer without the message's ts")
+        return Sent(str(sent["channel"]), str(sent["ts"]))
 
     async def _update(self, place: str, ts: str, card: blocks.Rendered) -> Outcome:
         try:

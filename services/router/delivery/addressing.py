@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 TRUST_REACHABLE = timedelta(days=7)
 TRUST_UNREACHABLE = timedelta(hours=1)
 _TRY_AGAIN = timedelta(seconds=5)
+_JUST_ASKED = timedelta(minutes=1)
 _AT_ONCE = 8
 _IN_GROUP = ("owner", "support_lead")
 
@@ -56,6 +57,7 @@ class AddressBook:
     wake: asyncio.Event
     news: list[people.Person] = field(default_factory=list)
     _known: dict[str, _Known] = field(default_factory=dict)
+    _doubted: dict[str, datetime] = field(default_factory=dict)
     _groups: dict[tuple[str, ...], str] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _not_before: dict[str, datetime] = field(default_factory=dict)
@@ -81,7 +83,9 @@ class AddressBook:
         """What an earlier look-up, perhaps of another router, has found."""
         for person in stored:
             answer = _stored_answer(person)
-            if answer is not None and self.get(person.email) is None:
+            doubted_at = self._doubted.get(person.email)
+            stale = doubted_at is not None and person.checked_at <= doubted_at
+            if answer is not None and not stale and self.get(person.email) is None:
                 self._known[person.email] = _Known(answer, person.checked_at)
 
     def look_up(self, emails: Iterable[str]) -> None:
@@ -93,9 +97,12 @@ class AddressBook:
                 self.rates.take(Call.LOOKUP)
                 self._tasks[email] = asyncio.create_task(self._ask(email), name=f"look up {len(self._tasks)}")
 
-    def forget(self, email: str) -> None:
-        """Slack did not take a message for this person after all: ask again."""
-        self._known.pop(email, None)
+    def doubt(self, email: str) -> bool:
+        """Slack took no message where we know this person to be: they are asked for afresh. Whether that can help,
+        because what we know is not of just now; another workspace may have been connected since."""
+        now, known = self.clock.now(), self._known.pop(email, None)
+        self._doubted[email] = now
+        return known is not None and now - known.checked_at > _JUST_ASKED
 
     def mentions(self, emails: Iterable[str | None]) -> dict[str, str]:
         found = {email: self.get(email) for email in emails if email}
@@ -163,13 +170,14 @@ class AddressBook:
 
     def _open_group(self, users: tuple[str, ...]) -> None:
         key, now = ",".join(users), self.clock.now()
-        if key not in self._tasks and self._not_before.get(key, now) <= now:
+        if key not in self._tasks and self._not_before.get(key, now) <= now and self.rates.wait(Call.LOOKUP, now) <= 0:
+            self.rates.take(Call.LOOKUP)
             self._tasks[key] = asyncio.create_task(self._open(key, users))
 
     async def _open(self, key: str, users: tuple[str, ...]) -> None:
         try:
             answer = await self.channel.group(users)
-            if isinstance(answer, RateLimited):
+            if isinstance(answer, NotSent | RateLimited):
                 self._later(key, answer)
             else:
                 # Without a common place (one has left, a scope is missing) each is told alone.

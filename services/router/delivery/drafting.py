@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from services.router.channels.base import Post
 from services.router.delivery.addressing import AddressBook, Destination
+from services.router.domain.cards import page_of
 from services.router.domain.decision import NoticeKind
 from services.router.domain.messages import Line, Message
 from services.router.domain.notices import Notice, compose
@@ -33,7 +34,7 @@ class Drafts:
         return Post(row.id, destination.place, message, mentions, thread, again=row.sent_at is not None)
 
     def _message(self, row: Row, view: CaseView, destination: Destination) -> Message:
-        url = f"{self.case_base.rstrip('/')}/cases/{row.case_id}" if self.case_base else None
+        url = page_of(self.case_base, row.case_id)
         notice = Notice(NoticeKind(row.kind), row.recipient, row.role, row.data)
         hidden = hidden_in(destination.place, self.policy.privacy, self.policy.routing)
         message = with_reveal(compose(notice, redact(view, hidden), self.clock.now(), url), hidden)

@@ -1,17 +1,22 @@
 """Looks for messages whose answer was lost, at 2, 10 and 25 s after the call ended, before they are sent again."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.channels.base import Channel
+from services.router.channels.base import Channel, NotSent, Unknown
 from services.router.delivery.rates import Call
-from services.router.delivery.settling import LOOKS, Looked
+from services.router.delivery.results import Looked
+from services.router.delivery.settling import LOOKS
 from services.router.delivery.underway import Underway
 from services.router.store import notices
 from services.router.store.notices import Row
+
+# One every five seconds, and fewer while the breaker is open: between five and ten minutes.
+MOST_FAILURES = 60
 
 
 @dataclass
@@ -19,6 +24,7 @@ class Looker:
     desk: Underway
     channel: Channel
     _doubtful: dict[str, Row] = field(default_factory=dict)
+    _failed: Counter[str] = field(default_factory=Counter)
 
     @property
     def places(self) -> set[str | None]:
@@ -45,6 +51,7 @@ class Looker:
                 self._doubtful[notice_id] = row
             else:
                 self._doubtful.pop(notice_id, None)
+                self._failed.pop(notice_id, None)
 
     def start(self) -> None:
         """Begin the looks that are due."""
@@ -66,4 +73,10 @@ class Looker:
         outcome = await self.channel.look(row.id, str(row.destination), row.thread_ts, since)
         if outcome is not None:
             self.desk.judge(outcome, Call.LOOK)
+        if isinstance(outcome, Unknown | NotSent):
+            self._failed[row.id] += 1
+            # Whether it is there stays unknowable, and all that comes after it in its place waits.
+            outcome = outcome if self._failed[row.id] < MOST_FAILURES else None
+        else:
+            self._failed.pop(row.id, None)
         self.desk.add(Looked(row, outcome, self.desk.clock.now()))

@@ -16,8 +16,9 @@ from services.router.delivery.addressing import AddressBook
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.looking import Looker
 from services.router.delivery.rates import Rates
+from services.router.delivery.results import Looked, Lost, Posted, Result, Updated
 from services.router.delivery.sending import Sender
-from services.router.delivery.settling import Looked, Lost, Posted, Result, Settler, Updated
+from services.router.delivery.settling import Settler
 from services.router.delivery.undelivered import Undelivered
 from services.router.delivery.underway import Underway
 from services.router.delivery.updating import Updater
@@ -140,6 +141,7 @@ class Delivery:
             held = await leases.hold(tx, LEASE, self._holder, now, LEASE_FOR)
             if held and lapsed:
                 await self._looker.take_over(tx, now, self._timeout)
+                await notices.hasten(tx, now)
                 await notices.collapse_calls(tx)
         self._lease_until = now + LEASE_FOR if held else None
         return held
@@ -220,7 +222,7 @@ class Delivery:
             return
         self._unpark_at = now + _UNPARK_EVERY
         async with self._database.read() as connection:
-            due = [row.id for row in await notices.parked(connection) if row.not_before and row.not_before <= now]
+            due = await notices.parked_until(connection, now)
         if due:
             async with self._database.transaction(urgent=True) as tx:
                 await notices.unpark(tx, due)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from services.router.channels.base import Channel, Parked, Post, Sent
+from services.router.domain.cards import page_of
 from services.router.domain.decision import NoticeKind
 from services.router.domain.messages import Message, Strong
 from services.router.domain.notices import Notice, compose
@@ -73,7 +74,7 @@ class Mailer:
         if row.state == "sent":
             await self._settle(mail, row)
             return
-        url = f"{self._case_base.rstrip('/')}/cases/{mail.case_id}" if self._case_base else None
+        url = page_of(self._case_base, mail.case_id)
         told = compose(Notice(NoticeKind(row.kind), row.recipient, row.role, row.data), view, self._clock.now(), url)
         outcome = await self._channel.send(Post(mail.id, mail.recipient, _explained(told, mail, url), {}))
         await self._settle(mail, outcome)

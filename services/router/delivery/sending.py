@@ -7,11 +7,21 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.channels.base import Channel, NotSent, Outcome, Parked, Reachable, Sent, Unknown, Unreachable
+from services.router.channels.base import (
+    BadMessage,
+    Channel,
+    NotSent,
+    Outcome,
+    Parked,
+    Reachable,
+    Sent,
+    Unknown,
+    Unreachable,
+)
 from services.router.delivery.addressing import AddressBook, Destination
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.rates import Call
-from services.router.delivery.settling import Dropped, Lost, Posted
+from services.router.delivery.results import Dropped, Lost, Posted
 from services.router.delivery.underway import Underway
 from services.router.domain.decision import NoticeKind
 from services.router.domain.notices import ROOTS, obsolete
@@ -52,7 +62,7 @@ class Sender:
         passed: set[str] = set()
         for _ in range(_MOST_PAGES):
             page = await notices.waiting(connection, now, PAGE, passed)
-            picks = await self._pick(connection, self._sendable(page, doubted), doubted)
+            picks = await self._pick(connection, self._sendable(page, doubted, now), doubted, now)
             passed |= {row.recipient for row in page}
             if picks or len(page) < PAGE:
                 return picks
@@ -72,13 +82,15 @@ class Sender:
             self.desk.busy.add(pick.destination.place)
             self.desk.spawn(self._send(pick))
 
-    def _sendable(self, page: Sequence[Row], doubted: set[str | None]) -> list[Row]:
+    def _sendable(self, page: Sequence[Row], doubted: set[str | None], now: datetime) -> list[Row]:
         """The first few of each place that takes a message now; repeats go before what came later."""
         counts: dict[str, int] = {}
         rows = []
         for row in sorted(page, key=lambda row: not row.repeat):
             place = None if row.data.get("stands_in") else self.book.place_of(row.recipient)
-            if row.id in self.desk.in_hand or (place is not None and (place in doubted or not self.desk.free(place))):
+            if row.id in self.desk.in_hand or (
+                place is not None and (place in doubted or not self.desk.free(place, now))
+            ):
                 continue
             key = place or row.recipient
             counts[key] = counts.get(key, 0) + 1
@@ -86,7 +98,9 @@ class Sender:
                 rows.append(row)
         return rows
 
-    async def _pick(self, connection: AsyncConnection, rows: Sequence[Row], doubted: set[str | None]) -> list[Pick]:
+    async def _pick(
+        self, connection: AsyncConnection, rows: Sequence[Row], doubted: set[str | None], now: datetime
+    ) -> list[Pick]:
         if not rows:
             return []
         case_ids = sorted({row.case_id for row in rows})
@@ -98,7 +112,7 @@ class Sender:
             pick = self._consider(row, views.get(row.case_id), cards)
             if pick is None or pick.destination.place in picks or pick.destination.place in doubted:
                 continue
-            if self.desk.free(pick.destination.place):
+            if self.desk.free(pick.destination.place, now):
                 self.desk.rates.take_post(pick.destination.place)
                 picks[pick.destination.place] = pick
         return list(picks.values())
@@ -125,16 +139,19 @@ class Sender:
     async def _send(self, pick: Pick) -> None:
         row, place = pick.row, pick.destination.place
         outcome = await self._call(pick)
+        ended = self.desk.clock.now()
         self.desk.judge(outcome, Call.POST)
-        if isinstance(outcome, NotSent) or (isinstance(outcome, Parked) and not outcome.everywhere):
-            self.desk.rest(place, row.attempt)
         person = self.book.get(row.recipient)
-        personal = isinstance(person, Reachable) and person.place == place
-        if isinstance(outcome, Parked) and not outcome.everywhere and personal:
-            self.book.forget(row.recipient)
-            self.desk.add(Lost(row, f"Slack takes no message for them ({outcome.reason})"))
-        else:
-            self.desk.add(Posted(row, outcome, pick.view.case.version, self.desk.clock.now()))
+        if isinstance(outcome, Parked) and not outcome.everywhere:
+            if isinstance(person, Reachable) and person.place == place:
+                if not self.book.doubt(row.recipient):
+                    self.desk.add(Lost(row, f"Slack takes no message for them ({outcome.reason})"))
+                    return
+                outcome = NotSent(outcome.reason)
+            else:
+                self.desk.rest(place, row.attempt)
+        not_before = self.desk.rest(place, row.attempt) if isinstance(outcome, NotSent) else None
+        self.desk.add(Posted(row, outcome, pick.view.case.version, ended, not_before))
 
     async def _call(self, pick: Pick) -> Outcome:
         started = pick.row.attempt_started_at
@@ -145,8 +162,12 @@ class Sender:
             post = self.drafts.post(pick.row, pick.view, pick.destination, pick.thread)
         except Exception as error:
             log.exception("notice_not_drawn", notice=pick.row.id, kind=pick.row.kind)
-            return Parked(f"cannot be drawn: {type(error).__name__}")
-        outcome = await self.channel.send(post)
+            return BadMessage(type(error).__name__)
+        try:
+            outcome = await self.channel.send(post)
+        except Exception as error:
+            log.exception("sending_failed", notice=pick.row.id)
+            return Unknown(type(error).__name__)
         if isinstance(outcome, Sent):
             crash_point("after_slack_accepted")
         return outcome

@@ -1,15 +1,14 @@
 """What became of each call, written down: all that waits in one transaction; a bad one is written alone."""
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases
-from services.router.channels.base import Gone, NotSent, Outcome, Parked, RateLimited, Sent, Unknown
+from services.router.channels.base import BadMessage, Gone, NotSent, Parked, RateLimited, Sent, Unknown
+from services.router.delivery.results import Dropped, Looked, Lost, Posted, Result, Updated
 from services.router.delivery.undelivered import Undelivered
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.commands import RecordAlert
@@ -24,52 +23,9 @@ log = structlog.get_logger(__name__)
 LOOKS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=25))
 REPOST = timedelta(seconds=30)
 PARKED_FOR = timedelta(minutes=5)
+# Refused as often as that, one message no longer keeps back what comes after it in its place.
+MOST_ATTEMPTS = 8
 _LOOK_AGAIN = timedelta(seconds=5)
-_LONGEST_BACKOFF = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A call ended, or another notice's card serves this one too."""
-
-    row: Row
-    outcome: Outcome
-    rev: int
-    ended_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    row: Row
-    outcome: Outcome | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """`rows` share one message; `case_ended` decides whether a deleted card is wanted again."""
-
-    rows: tuple[Row, ...]
-    outcome: Outcome
-    rev: int
-    case_ended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    row: Row
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The recipient cannot be reached."""
-
-    row: Row
-    why: str
-
-
-Result = Posted | Looked | Updated | Dropped | Lost
 
 
 class Settler:
@@ -152,7 +108,7 @@ class Settler:
                 await notices.end(tx, row.id, "dead", why)
             case Lost(row, why):
                 if not await self._cases.recipient_unreachable(tx, row.id, why, now):
-                    await self._undelivered.tell(tx, row, why, now, reachable=False)
+                    await self._park(tx, row, why, now, now, reachable=False)
 
     async def _not_arrived(self, tx: AsyncConnection, result: Posted, now: datetime) -> None:
         row, ended = result.row, result.ended_at
@@ -161,25 +117,26 @@ class Settler:
                 await notices.doubt(tx, row.id, ended, ended + LOOKS[0], reason)
             case RateLimited(seconds):
                 await notices.postpone(tx, row.id, ended + timedelta(seconds=seconds), "rate limited")
+            case NotSent(reason) if row.attempt >= MOST_ATTEMPTS:
+                await self._park(tx, row, reason, ended, now)
             case NotSent(reason):
-                await notices.postpone(tx, row.id, ended + backoff(row.attempt), reason)
+                await notices.postpone(tx, row.id, result.not_before or ended, reason)
             case Parked(reason, everywhere=True):
                 # The breaker holds everything back; once it closes nothing shall wait longer.
                 await notices.postpone(tx, row.id, ended, reason)
             case Parked(reason):
                 await self._park(tx, row, reason, ended, now)
+            case BadMessage(reason):
+                await self._park(tx, row, f"the message is wrong: {reason}", ended, now)
             case other:
                 await self._park(tx, row, f"unexpected: {other}", ended, now)
 
-    async def _park(self, tx: AsyncConnection, row: Row, why: str, ended: datetime, now: datetime) -> None:
-        await self._undelivered.tell(tx, row, why, now)  # first: it takes the case, and cases go before their notices
+    async def _park(
+        self, tx: AsyncConnection, row: Row, why: str, ended: datetime, now: datetime, reachable: bool = True
+    ) -> None:
+        # First, because it takes the case, and cases go before their notices.
+        await self._undelivered.tell(tx, row, why, now, reachable)
         await notices.end(tx, row.id, "parked", why, ended + PARKED_FOR)
-
-
-def backoff(attempt: int) -> timedelta:
-    """1, 2, 4 ... 60 s, with up to a fifth more so that many do not come at once."""
-    seconds = min(2.0 ** min(attempt, 10), _LONGEST_BACKOFF)
-    return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311 - spreading, not secrecy
 
 
 def next_look(row: Row, at: datetime) -> tuple[int, datetime]:
@@ -263,7 +220,7 @@ def _count(result: Result) -> None:
             NOTICES.labels(row.kind, "sent").inc()
         case Posted(row, Unknown()):
             NOTICES.labels(row.kind, "uncertain").inc()
-        case Posted(row, Parked(everywhere=False)):
+        case Posted(row, Parked(everywhere=False) | BadMessage()):
             NOTICES.labels(row.kind, "parked").inc()
         case Dropped(row) | Lost(row):
             NOTICES.labels(row.kind, "dead").inc()

@@ -14,6 +14,7 @@ from services.router.domain.decision import NoticeKind
 from services.router.store import cases as rows
 from services.router.store import mails
 from services.router.store.notices import Row
+from services.router.store.views import load_journal
 from shared import ids
 from shared.policy import Policy
 from shared.settings import SmtpSettings
@@ -35,28 +36,42 @@ class Undelivered:
     async def tell(self, tx: AsyncConnection, row: Row, why: str, now: datetime, reachable: bool = True) -> None:
         """In the transaction that parks the notice; a second time for the same one does nothing. `reachable`: it was
         the message or its place that Slack refused, not the person."""
-        case = await self._mailed(tx, row, why, now)
-        if case is not None and not row.data.get("stands_in"):
-            lead = case.support_lead or self._routing.support_lead
-            await self._record(tx, row, why, self._instead(row.recipient, lead, reachable), now)
+        case = await self._concerned(tx, row)
+        if case is None:
+            return
+        mailed = await self._mail(tx, row, case, why, now)
+        if row.data.get("stands_in"):
+            return
+        instead = self._instead(row.recipient, self._lead(case), reachable)
+        # Mailed before, while it still waited: then nobody was told in Slack yet.
+        if mailed or (instead is not None and not await self._told_of(tx, row)):
+            await self._record(tx, row, why, instead, now)
 
     async def waits(self, tx: AsyncConnection, row: Row, why: str, now: datetime) -> None:
         """It still waits for Slack, for too long: by e-mail only, and once."""
-        if await self._mailed(tx, row, why, now) is not None:
+        case = await self._concerned(tx, row)
+        if case is not None and await self._mail(tx, row, case, why, now):
             await self._record(tx, row, why, None, now)
 
-    async def _mailed(self, tx: AsyncConnection, row: Row, why: str, now: datetime) -> Case | None:
-        """The case, when its people are to be mailed about this notice for the first time."""
+    async def _concerned(self, tx: AsyncConnection, row: Row) -> Case | None:
+        """The case, when this is an alert and people must still act on it."""
         case = await rows.load(tx, row.case_id) if row.kind in ALERTS else None
-        if case is None or case.ended:
-            return None
-        lead = case.support_lead or self._routing.support_lead
-        people = dict.fromkeys(email for email in (row.recipient, lead) if email)
-        if not await mails.add(tx, [self._mail(row, person, why, now) for person in people]):
-            return None
+        return None if case is None or case.ended else case
+
+    async def _mail(self, tx: AsyncConnection, row: Row, case: Case, why: str, now: datetime) -> bool:
+        """Whether its people were not mailed about this notice before."""
+        people = dict.fromkeys(email for email in (row.recipient, self._lead(case)) if email)
+        if not await mails.add(tx, [self._mail_to(person, row, why, now) for person in people]):
+            return False
         UNDELIVERED.labels("email" if self._has_mail else "none").inc()
         log.error("alert_not_delivered", notice=row.id, case=row.case_id, kind=row.kind, by_email=self._has_mail)
-        return case
+        return True
+
+    async def _told_of(self, tx: AsyncConnection, row: Row) -> bool:
+        """Whether somebody was told in Slack in place of this notice."""
+        entries = await load_journal(tx, row.case_id)
+        told = [entry.data for entry in entries if entry.type == "alert_undelivered" and entry.data.get("told")]
+        return any(data.get("notice_id") == row.id for data in told)
 
     async def _record(self, tx: AsyncConnection, row: Row, why: str, tell: str | None, now: datetime) -> None:
         command = commands.RecordUndelivered(
@@ -68,7 +83,10 @@ class Undelivered:
         people = (email for email in (lead, self._routing.fallback_owner) if email)
         return next((email for email in people if reachable or email != meant_for), None)
 
-    def _mail(self, row: Row, person: str, why: str, now: datetime) -> dict[str, object]:
+    def _lead(self, case: Case) -> str | None:
+        return case.support_lead or self._routing.support_lead
+
+    def _mail_to(self, person: str, row: Row, why: str, now: datetime) -> dict[str, object]:
         return {
             "id": ids.derive("mail", row.id, person),
             "notice_id": row.id,

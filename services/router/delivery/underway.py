@@ -1,9 +1,10 @@
 """What this process has under way for the channel: calls, their results, and places that must wait."""
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -11,10 +12,12 @@ import structlog
 from services.router.channels.base import NotSent, Outcome, Parked, RateLimited, Unknown
 from services.router.delivery.breaker import Breaker
 from services.router.delivery.rates import Call, Rates
-from services.router.delivery.settling import Result, Updated, backoff
+from services.router.delivery.results import Result, Updated
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
+
+_LONGEST_BACKOFF = 60.0
 
 
 @dataclass
@@ -35,21 +38,21 @@ class Underway:
     def is_idle(self) -> bool:
         return not self._tasks and not self.results
 
-    def free(self, place: str) -> bool:
+    def free(self, place: str, now: datetime) -> bool:
         """Whether a message may be posted there now."""
-        now = self.clock.now()
-        return place not in self.busy and not self.rests(place) and self.rates.post_wait(place, now) <= 0
+        return place not in self.busy and not self.rests(place, now) and self.rates.post_wait(place, now) <= 0
 
-    def rests(self, key: str) -> bool:
+    def rests(self, key: str, now: datetime) -> bool:
         until = self._resting.get(key)
-        if until is not None and until <= self.clock.now():
+        if until is not None and until <= now:
             del self._resting[key]
             return False
         return until is not None
 
-    def rest(self, key: str, attempt: int) -> None:
-        """It was not taken just now: leave it alone for a while."""
-        self._resting[key] = self.clock.now() + backoff(attempt)
+    def rest(self, key: str, attempt: int) -> datetime:
+        """It was not taken just now: leave it alone for a while; returns until when."""
+        self._resting[key] = until = self.clock.now() + backoff(attempt)
+        return until
 
     def add(self, result: Result) -> None:
         if not isinstance(result, Updated):
@@ -87,3 +90,9 @@ class Underway:
         if not task.cancelled() and task.exception() is not None:
             log.error("delivery_task_failed", error=repr(task.exception()))
         self.wake.set()
+
+
+def backoff(attempt: int) -> timedelta:
+    """1, 2, 4 ... 60 s, with up to a fifth more so that many do not come at once."""
+    seconds = min(2.0 ** min(attempt, 10), _LONGEST_BACKOFF)
+    return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311 - spreading, not secrecy

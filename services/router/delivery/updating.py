@@ -11,8 +11,8 @@ from services.router.channels.base import BadMessage, Channel, NotSent, Outcome,
 from services.router.delivery.addressing import AddressBook, Destination
 from services.router.delivery.drafting import Drafts
 from services.router.delivery.rates import Call
+from services.router.delivery.results import Updated
 from services.router.delivery.sending import learn
-from services.router.delivery.settling import Updated
 from services.router.delivery.underway import Underway
 from services.router.domain.view import CaseView
 from services.router.store import notices
@@ -38,7 +38,7 @@ class Updater:
         now = self.desk.clock.now()
         if self.desk.rates.update_wait(now) > 0:
             return
-        stale = [row for row in await notices.stale_cards(connection, PAGE) if self._due(row)]
+        stale = [row for row in await notices.stale_cards(connection, PAGE) if self._due(row, now)]
         if not stale:
             return
         views = await load_views(connection, sorted({row.case_id for row in stale}))
@@ -58,8 +58,8 @@ class Updater:
         """Its result is written: the message may be updated again."""
         self._under_way.discard(_key(result.rows[0]))
 
-    def _due(self, row: Row) -> bool:
-        return _key(row) not in self._under_way and not self.desk.rests(_key(row))
+    def _due(self, row: Row, now: datetime) -> bool:
+        return _key(row) not in self._under_way and not self.desk.rests(_key(row), now)
 
     async def _update(self, rows: Sequence[Row], view: CaseView) -> None:
         outcome = await self._call(rows[0], view)

@@ -88,6 +88,11 @@ def card(view: CaseView, why: str, now: datetime, case_url: str | None = None) -
     )
 
 
+def page_of(case_base: str | None, case_id: str) -> str | None:
+    """Where the console shows the case; None without the console's address."""
+    return f"{case_base.rstrip('/')}/cases/{case_id}" if case_base else None
+
+
 def newest_response(view: CaseView) -> ResponseView | None:
     """The response the card is about: the newest that still stands."""
     standing = [response for response in view.responses if not response.withdrawn]

@@ -13,7 +13,7 @@ from services.router.delivery.addressing import TRUST_REACHABLE
 from services.router.slack.client import SlackClient, data_of
 from services.router.slack.errors import code_of
 from services.router.slack.interactions import SlackUser
-from services.router.slack.members import Home, unfit
+from services.router.slack.members import unfit
 from services.router.slack.submissions import Author
 from services.router.store import people
 from shared.clock import Clock
@@ -56,7 +56,7 @@ class Actors:
         """Somebody chosen in a modal, asked for afresh. Raises NotAllowed saying why they cannot own a case."""
         if not isinstance(user_id, str) or not user_id:
             raise NotAllowed("Please choose a person.")
-        return await self._asked(user_id, await self._home())
+        return await self._asked(user_id)
 
     async def _stored(self, user_id: str) -> Author | None:
         """As the delivery of a card has found them."""
@@ -70,17 +70,11 @@ class Actors:
             return None
         return Author(person.email, person.timezone)
 
-    async def _home(self) -> Home | None:
+    async def _asked(self, user_id: str) -> Author:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return await self.client.home()
-        except Exception as error:
-            log.warning("workspace_unknown", error=type(error).__name__)
-            return None
-
-    async def _asked(self, user_id: str, home: Home | None = None) -> Author:
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+                # Somebody of another company, in a channel shared with them, may type a command as well.
+                home = await self.client.home()
                 user = data_of(await self.client.web.users_info(user=user_id)).get("user") or {}
         except SlackApiError as error:
             log.warning("user_unknown", error=code_of(error))

@@ -1,8 +1,6 @@
 """What people do in Slack, applied in one transaction before it is answered; every answer within Slack's 3 s."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +34,7 @@ TRY_AGAIN = "Could not save, your text is still here: try again."
 _NOT_SAVED = "Could not save that just now, nothing was changed. Please try again."
 _UNKNOWN_BUTTON = "This button is of an older version. Please use the newest message of the case, or `/loops`."
 _READ_SECONDS, _WRITE_SECONDS, _OPEN_SECONDS = 0.8, 1.5, 2.0
+_ANSWER_SECONDS = 2.2
 
 
 @dataclass
@@ -79,50 +78,55 @@ class Clicks:
 
     async def _click(self, click: Click) -> None:
         try:
-            author = await self.actors.author(click.user)
-            if click.action is ActionId.REVEAL:
-                await self.reveals.show(click, author)
-                return
-            view = await self._view(click.case_id)
-            if modals.needed(click.action, view):
-                if view is not None and view.case.status not in cards.ALLOWED[click.action]:
-                    raise Refused(already(view.case))
-                await self._open(click, view)
-                await self._adopt(click)
-            else:
-                applied = await self._apply(click, _command(click, author), click)
-                if applied.repeated:
-                    self._tell(click, applied.text)
-                if click.home is not None:
-                    self.homes.turned(click.home)
-        except Refused as refusal:
-            self._tell(click, await self._who_was_first(click.case_id, refusal.text))
-        except (NotAllowed, NotFound, InvalidCommand) as refusal:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._do(click)
+        except (Refused, NotAllowed, NotFound, InvalidCommand) as refusal:
             self._tell(click, str(getattr(refusal, "text", refusal)))
         except (DatabaseUnavailable, TimeoutError):
             self._tell(click, _NOT_SAVED)
+            return
+        await self._adopt(click)
+
+    async def _do(self, click: Click) -> None:
+        author = await self.actors.author(click.user)
+        if click.action is ActionId.REVEAL:
+            await self.reveals.show(click, author)
+            return
+        view = await self._view(click.case_id)
+        if modals.needed(click.action, view):
+            if view is not None and view.case.status not in cards.ALLOWED[click.action]:
+                raise Refused(await self._who_was_first(click.case_id, already(view.case)))
+            await self._open(click, view)
+            return
+        applied = await self._apply(click, _command(click, author))
+        if applied.repeated:
+            self._tell(click, applied.text)
+        if click.home is not None:
+            self.homes.turned(click.home)
 
     async def _submit(self, submission: Submission) -> Answer:
         try:
-            author = await self.actors.author(submission.user)
-            owner = None
-            if submission.action is ActionId.REASSIGN:
-                try:
-                    owner = (await self.actors.colleague(submission.values.get("new_owner"))).email
-                except NotAllowed as refusal:
-                    return _errors(submission, {"new_owner": str(refusal)})
-            await self._apply(submission, to_command(submission, author, self.clock.now(), owner))
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._enter(submission)
         except FieldErrors as wrong:
             return _errors(submission, wrong.errors)
         except InvalidCommand as wrong:
             return _errors(submission, {wrong.field: wrong.text})
-        except Refused as refusal:
-            return _errors(submission, {}, await self._who_was_first(submission.case_id, refusal.text))
-        except (NotAllowed, NotFound) as refusal:
-            return _errors(submission, {}, str(refusal))
+        except (Refused, NotAllowed, NotFound) as refusal:
+            return _errors(submission, {}, str(getattr(refusal, "text", refusal)))
         except (DatabaseUnavailable, TimeoutError):
             return _errors(submission, {}, TRY_AGAIN)
         return {"response_action": "clear"}
+
+    async def _enter(self, submission: Submission) -> None:
+        author = await self.actors.author(submission.user)
+        owner = None
+        if submission.action is ActionId.REASSIGN:
+            try:
+                owner = (await self.actors.colleague(submission.values.get("new_owner"))).email
+            except NotAllowed as refusal:
+                raise FieldErrors({"new_owner": str(refusal)}) from refusal
+        await self._apply(submission, to_command(submission, author, self.clock.now(), owner))
 
     async def _view(self, case_id: str) -> CaseView | None:
         """The case as it is now; None when the database does not answer in time. Raises NotFound."""
@@ -144,23 +148,16 @@ class Clicks:
         last = plain(history.last_event(view.last_entry, view.touch)) if view is not None else ""
         return words if not last or " by " in words else f"{words} {last}."
 
-    async def _apply(
-        self, intent: Click | Submission, command: commands.PersonCommand, click: Click | None = None
-    ) -> Applied:
-        async with self._changing() as tx:
-            now = self.clock.now()
-            applied = await self.cases.apply(tx, intent.case_id, command, now)
-            if click is not None:
-                await self._adopt_in(tx, click)
+    async def _apply(self, intent: Click | Submission, command: commands.PersonCommand) -> Applied:
+        try:
+            # Sent once more after a time-out the same command is a repeat (G8), whether this one was committed or not.
+            async with asyncio.timeout(_WRITE_SECONDS), self.database.transaction(urgent=True) as tx:
+                applied = await self.cases.apply(tx, intent.case_id, command, self.clock.now())
+        except Refused as refusal:
+            raise Refused(await self._who_was_first(intent.case_id, refusal.text)) from refusal
         self.wake.set()
         self.homes.changed(intent.user.id)
         return applied
-
-    @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[Any]:
-        # Sent once more after a time-out the same command is a repeat (G8), whether this one was committed or not.
-        async with asyncio.timeout(_WRITE_SECONDS), self.database.transaction(urgent=True) as tx:
-            yield tx
 
     async def _open(self, click: Click, view: CaseView | None) -> None:
         version = view.case.version if view is not None else click.version
@@ -173,25 +170,25 @@ class Clicks:
             self._tell(click, "Slack did not open the form in time. Please click again.")
 
     async def _adopt(self, click: Click) -> None:
-        """A click proves that the message is there, even where Slack's answer to us was lost."""
+        """Whatever becomes of what was asked: a click proves that the message is there, even where Slack's answer to
+        us was lost."""
         if not (click.notice_id and click.ts and click.place):
             return
         try:
-            async with asyncio.timeout(_READ_SECONDS), self.database.read() as connection:
-                row = await notices.find(connection, click.notice_id)
-            if row is not None and row.state != "sent":
-                async with self._changing() as tx:
-                    await self._adopt_in(tx, click)
-                self.wake.set()
+            async with asyncio.timeout(_READ_SECONDS):
+                async with self.database.read() as connection:
+                    row = await notices.find(connection, click.notice_id)
+                if row is None or row.state in ("sent", "dead"):
+                    return
+                async with self.database.transaction(urgent=True) as tx:
+                    if click.case_id in await self.cases.hold(tx, [click.case_id]):
+                        await self._seen(tx, click)
         except (DatabaseUnavailable, TimeoutError):
             return
+        self.wake.set()
 
-    async def _adopt_in(self, tx: Any, click: Click) -> None:
-        if not (click.notice_id and click.ts and click.place):
-            return
+    async def _seen(self, tx: Any, click: Click) -> None:
         now = self.clock.now()
-        if click.case_id not in await self.cases.hold(tx, [click.case_id]):
-            return
         row = await notices.adopt(tx, click.notice_id, click.case_id, click.place, click.ts, now)
         if row is not None and row.since is not None:
             seen = commands.RecordAlert(actor=SYSTEM, notice_id=row.id, role=row.role, sent_at=now, since=row.since)

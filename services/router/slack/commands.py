@@ -2,21 +2,22 @@
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from services.router.domain.case import ENDED
-from services.router.domain.view import CaseView
+from services.router.domain import cards
+from services.router.domain.agenda import day_ends
 from services.router.slack import lists, mrkdwn
 from services.router.slack.absences import AwayDesk
 from services.router.slack.actors import Actors, NotAllowed
 from services.router.slack.blocks import Rendered
 from services.router.slack.interactions import SlackUser
-from services.router.store import people
-from services.router.store.views import list_cases, load_view
+from services.router.slack.submissions import Author
+from services.router.store import agendas, people
+from services.router.store.views import load_view
 from shared.clock import Clock
 from shared.db.engine import Database
 from shared.errors import DatabaseUnavailable
@@ -25,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 _CASE = re.compile(r"L-[A-Z2-7]{10}")
 _READ_SECONDS = 2.0
-_ENOUGH = 200
-_OPEN = ("open", "acknowledged", "touched", "resolved")
 
 
 @dataclass
@@ -64,14 +63,14 @@ class Commands:
         if _CASE.fullmatch(text.upper()):
             return await self._one(text.upper())
         if word == "team":
-            return await self._list("Open cases", None)
+            return await self._list("Open cases", author, None)
         verb, _, rest = text.partition(" ")
         if verb.lower() == "away":
             return Rendered(mrkdwn.escape(await self.desk.away(author, rest)), [])
         if word in ("back", "back all"):
             return Rendered(mrkdwn.escape(await self.desk.back(author, coming=word != "back")), [])
         if word in ("", "mine"):
-            return await self._list("Your open cases", author.email)
+            return await self._list("Your open cases", author, author.email)
         return Rendered(f"Not understood.\n{lists.HELP}", [])
 
     async def _one(self, case_id: str) -> Rendered:
@@ -80,18 +79,14 @@ class Commands:
             if view is None:
                 return Rendered(f"There is no case {case_id}.", [])
             mentions = await people.slack_ids(connection, [view.case.owner])
-        url = f"{self.case_base.rstrip('/')}/cases/{case_id}" if self.case_base else None
-        return lists.one_case(view, self.clock.now(), mentions, url, self.hidden)
+        return lists.one_case(view, self.clock.now(), mentions, cards.page_of(self.case_base, case_id), self.hidden)
 
-    async def _list(self, title: str, owner: str | None) -> Rendered:
-        views, mentions = await self._open_cases(owner)
-        return lists.case_list(title, views, self.clock.now(), mentions)
-
-    async def _open_cases(self, owner: str | None) -> tuple[Sequence[CaseView], dict[str, str]]:
+    async def _list(self, title: str, author: Author, owner: str | None) -> Rendered:
+        """The open cases of one owner, or (None) of everybody."""
         now = self.clock.now()
-        found: list[CaseView] = []
+        midnight = day_ends(now, author.timezone)
         async with self.database.read() as connection:
-            for status in _OPEN:
-                found += await list_cases(connection, now=now, limit=_ENOUGH, status=status, owner=owner)
-            views = [view for view in found if view.case.status not in ENDED]
-            return views, await people.slack_ids(connection, sorted({view.case.owner for view in views}))
+            total = await agendas.total(connection, owner)
+            views = [view for _, view in await agendas.page_of(connection, owner, now, midnight, 0)]
+            mentions = await people.slack_ids(connection, sorted({view.case.owner for view in views}))
+        return lists.case_list(title, views, total, now, mentions)

@@ -4,12 +4,16 @@ Codes: https://docs.slack.dev/reference/methods/chat.postMessage (errors); the c
 measured with slack_sdk 3.47 (reference/slack.md, section 2).
 """
 
+import math
+
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from services.router.channels.base import BadMessage, Gone, NotSent, Outcome, Parked, RateLimited, Unknown
 
 DEFAULT_RETRY_AFTER = 30.0
+# Whatever stands in Retry-After: neither at once, again and again, nor so late that one bad header stops all alerts.
+SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER = 1.0, 300.0
 _RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 WORKSPACE = frozenset(
     "invalid_auth not_authed token_revoked token_expired account_inactive missing_scope no_permission "
@@ -20,6 +24,11 @@ _PLACE = frozenset(
     "not_in_channel channel_not_found is_archived restricted_action_read_only_channel restricted_action_non_threadable_"
     "channel restricted_action_thread_only_channel restricted_action_thread_locked user_not_found user_disabled "
     "user_not_visible cannot_dm_bot users_not_found thread_not_found cannot_reply_to_message team_not_found".split()
+)
+# Only the thread is closed or gone: a message of its own can still be posted there.
+THREAD = frozenset(
+    "thread_not_found cannot_reply_to_message restricted_action_thread_locked "
+    "restricted_action_non_threadable_channel".split()
 )
 _BAD = frozenset(
     "invalid_blocks invalid_blocks_format msg_too_long msg_blocks_too_long no_text too_many_attachments "
@@ -79,6 +88,7 @@ def _retry_after(error: SlackApiError) -> float:
     headers = getattr(error.response, "headers", None) or {}
     value = next((value for name, value in dict(headers).items() if name.lower() == "retry-after"), "")
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        return DEFAULT_RETRY_AFTER
+        seconds = math.nan
+    return DEFAULT_RETRY_AFTER if math.isnan(seconds) else min(max(seconds, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER)

@@ -94,8 +94,7 @@ def _case(
 ) -> list[Block]:
     """What it is, what the customer said or was promised, what is due, and what to do next."""
     known = masked(redact(view, hidden))
-    url = f"{case_base.rstrip('/')}/cases/{view.case.id}" if case_base else None
-    card = cards.card(known, "", now, url)
+    card = cards.card(known, "", now, cards.page_of(case_base, view.case.id))
     name = f"home:{view.case.id}"
     text = mrkdwn.line(card.headline, mentions, _HEADLINE)
     said = _promised(known) if part is Part.CLOSE_OUT else _said(card)

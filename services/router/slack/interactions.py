@@ -179,7 +179,7 @@ def _version(value: dict[str, Any]) -> int | None:
 def _json(text: Any) -> dict[str, Any]:
     try:
         return _dict(json.loads(text)) if isinstance(text, str) else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

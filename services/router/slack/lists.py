@@ -12,7 +12,6 @@ from services.router.slack import mrkdwn
 from services.router.slack.blocks import Rendered, render, section
 from services.router.slack.mrkdwn import Mentions
 
-MOST = 20
 _LINE = 260
 HELP = (
     "`/loops` or `/loops mine`: your open cases\n"
@@ -23,13 +22,12 @@ HELP = (
 )
 
 
-def case_list(title: str, views: Sequence[CaseView], now: datetime, mentions: Mentions) -> Rendered:
-    """At most MOST cases, most urgent first."""
-    ordered = sorted(views, key=lambda view: _urgency(view, now))
+def case_list(title: str, views: Sequence[CaseView], total: int, now: datetime, mentions: Mentions) -> Rendered:
+    """The first few of `total` cases, in their order."""
     lines = [f"*{title}*" if views else f"*{title}*: none."]
-    lines += [f"• {mrkdwn.line(_case(view, now), mentions, _LINE)}" for view in ordered[:MOST]]
-    if len(ordered) > MOST:
-        lines.append(f"… and {len(ordered) - MOST} more")
+    lines += [f"• {mrkdwn.line(_case(view, now), mentions, _LINE)}" for view in views]
+    if total > len(views):
+        lines.append(f"… and {total - len(views)} more")
     blocks = [section("\n".join(lines[start : start + 10])) for start in range(0, len(lines), 10)]
     return Rendered("\n".join(lines)[:3_000], blocks)
 
@@ -45,8 +43,3 @@ def _case(view: CaseView, now: datetime) -> Line:
     case = view.case
     headline = cards.headline(view, cards.newest_response(view))
     return (*headline, f" · {case.id} · {cards.clock_in_words(case, now)} · ", Person(case.owner))
-
-
-def _urgency(view: CaseView, now: datetime) -> tuple[bool, datetime]:
-    waiting = view.case.waiting_clocks
-    return (not waiting, waiting[0].due_at if waiting else view.case.opened_at)

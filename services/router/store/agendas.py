@@ -1,4 +1,4 @@
-"""A person's open cases by what is due: counted, and read one page at a time."""
+"""Open cases by what is due, a person's or everybody's: counted, and read one page at a time."""
 
 from datetime import datetime
 from typing import Any
@@ -31,19 +31,25 @@ async def agenda(connection: AsyncConnection, owner: str, now: datetime, day_end
     return Agenda(counts, covered, repr((found, covered, led)), led)
 
 
-async def _count(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
-    return int((await connection.execute(select(func.count()).where(which, NOT_ENDED))).scalar_one())
+async def _count(connection: AsyncConnection, *which: ColumnElement[bool]) -> int:
+    statement = select(func.count()).select_from(cases).where(*which, NOT_ENDED)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def total(connection: AsyncConnection, owner: str | None) -> int:
+    """How many open cases this owner has, or (None) there are."""
+    return await _count(connection, *_owned_by(owner))
 
 
 async def page_of(
-    connection: AsyncConnection, owner: str, now: datetime, day_ends: datetime, page: int
+    connection: AsyncConnection, owner: str | None, now: datetime, day_ends: datetime, page: int
 ) -> list[tuple[Part, CaseView]]:
-    """At most PAGE cases, the most urgent first; `page` counts from 0."""
+    """At most PAGE cases of this owner, or (None) of everybody, the most urgent first; `page` counts from 0."""
     part = _part(now, day_ends).label("part")
     due = case((_WAITS, cases.c.touch_due_at), else_=cases.c.close_out_due_at)
     statement = (
         select(cases.c.id, part)
-        .where(cases.c.owner == owner, NOT_ENDED)
+        .where(*_owned_by(owner), NOT_ENDED)
         .order_by(part, due, cases.c.opened_at, cases.c.id)
         .limit(PAGE)
         .offset(page * PAGE)
@@ -52,6 +58,10 @@ async def page_of(
     views = await load_views(connection, [row.id for row in found])
     parts = list(Part)
     return [(parts[row.part], views[row.id]) for row in found]
+
+
+def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
+    return [] if owner is None else [cases.c.owner == owner]
 
 
 def _part(now: datetime, day_ends: datetime) -> ColumnElement[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.tables import mails, notices
+from services.router.domain.case import ENDED
+from services.router.tables import cases, mails, notices
 from shared.db.statements import unless_there
 
 PENDING, SENT, FAILED, UNSET, DROPPED = "pending", "sent", "failed", "unset", "dropped"
@@ -58,13 +59,15 @@ async def refusal(connection: AsyncConnection, codes: Collection[str]) -> str | 
 
 
 async def unheard(connection: AsyncConnection, kinds: Collection[str], before: datetime, limit: int) -> list[str]:
-    """Notices of these kinds that were to go before then, still wait, and of which nobody was mailed; oldest first."""
+    """Notices of these kinds that were to go before then, still wait, and of which nobody was mailed; oldest first.
+    Of a case that has ended nobody needs to hear."""
     since = func.coalesce(notices.c.not_before, notices.c.created_at)
     held = (notices.c.attempt == 0) & (since > before)
     statement = (
         select(notices.c.id)
         .where(NOTICE_WAITS, notices.c.kind.in_(sorted(kinds)), notices.c.created_at <= before, ~held)
         .where(~exists().where(mails.c.case_id == notices.c.case_id, mails.c.notice_id == notices.c.id))
+        .where(exists().where(cases.c.id == notices.c.case_id, cases.c.status.not_in(sorted(ENDED))))
         .order_by(notices.c.created_at, notices.c.id)
         .limit(limit)
     )

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.router.tables import notices
+from services.router.tables import cases, notices
 
 _WAITING = text("notices.state IN ('pending', 'sending', 'uncertain')")
+_PARKED = text("notices.state = 'parked'")
 _STALE = text("notices.state = 'sent' AND notices.desired_rev > notices.published_rev")
-_IS_PARKED = text("notices.state = 'parked'")
 CALLS = ("reminder", "escalation", "close_out_reminder")
 
 
@@ -63,8 +63,13 @@ _WAITS_TURN = _WAITS.order_by(*_TURN).limit(bindparam("most"))
 _WAITS_TURN_OF_OTHERS = _WAITS.where(notices.c.recipient.not_in(bindparam("passed", expanding=True)))
 _WAITS_TURN_OF_OTHERS = _WAITS_TURN_OF_OTHERS.order_by(*_TURN).limit(bindparam("most"))
 _UNSETTLED = select(*_COLUMNS).where(_WAITING, notices.c.state.in_(["sending", "uncertain"]))
-_STALE_CARDS = select(*_COLUMNS).where(_STALE).limit(bindparam("most"))
-_PARKED = select(*_COLUMNS).where(_IS_PARKED)
+_STALE_CARDS = (
+    select(*_COLUMNS)
+    .join(cases, cases.c.id == notices.c.case_id)
+    .where(_STALE)
+    .order_by(cases.c.last_command_at.desc().nulls_last())
+    .limit(bindparam("most"))
+)
 _CARDS_OF = (
     select(*_COLUMNS)
     .where(notices.c.case_id.in_(bindparam("cases", expanding=True)), notices.c.kind == "card")
@@ -111,7 +116,8 @@ async def unsettled(connection: AsyncConnection) -> list[Row]:
 
 
 async def stale_cards(connection: AsyncConnection, limit: int) -> list[Row]:
-    """Cards on display that do not show the newest state of their case."""
+    """Cards on display that do not show the newest state of their case; first those on which a person acted last, so
+    that nobody waits for what they did to be shown behind a thousand cards that changed by themselves."""
     return await _rows(connection, _STALE_CARDS, most=limit)
 
 
@@ -133,8 +139,9 @@ async def oldest_waiting(connection: AsyncConnection) -> datetime | None:
     return (await connection.execute(select(func.min(since)).where(_WAITING))).scalar_one_or_none()
 
 
-async def parked(connection: AsyncConnection) -> list[Row]:
-    return await _rows(connection, _PARKED)
+async def parked_until(connection: AsyncConnection, now: datetime) -> list[str]:
+    """Parked notices that are to be tried again by now."""
+    return list((await connection.execute(select(notices.c.id).where(_PARKED, notices.c.not_before <= now))).scalars())
 
 
 async def claim(
@@ -168,6 +175,15 @@ async def postpone(tx: AsyncConnection, notice_id: str, until: datetime, why: st
     await _change(tx, notice_id, ("sending",), state="pending", not_before=until, error=why)
 
 
+async def hasten(tx: AsyncConnection, now: datetime) -> None:
+    """What another sender postponed may go now, so that what came later in its place does not overtake it."""
+    await tx.execute(
+        update(notices)
+        .where(_WAITING, notices.c.state == "pending", notices.c.attempt > 0, notices.c.not_before > now)
+        .values(not_before=None)
+    )
+
+
 async def doubt(tx: AsyncConnection, notice_id: str, ended_at: datetime, look_at: datetime, why: str) -> None:
     """The answer was lost."""
     values = {"attempt_ended_at": ended_at, "not_before": look_at, "error": why}
@@ -185,7 +201,8 @@ async def repeat(tx: AsyncConnection, notice_id: str) -> None:
 
 async def end(tx: AsyncConnection, notice_id: str, state: str, why: str, until: datetime | None = None) -> None:
     """`dead`: not needed any more. `parked`: a person must put something right; tried again at `until`."""
-    await _change(tx, notice_id, ("pending", "sending", "uncertain"), state=state, error=why, not_before=until)
+    before = ("pending", "sending", "uncertain", "parked")
+    await _change(tx, notice_id, before, state=state, error=why, not_before=until)
 
 
 async def unpark(tx: AsyncConnection, notice_ids: Collection[str]) -> None:

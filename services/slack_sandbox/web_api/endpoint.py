@@ -25,6 +25,7 @@ METHODS: dict[str, Method] = {
     **views.METHODS,
 }
 UNAVAILABLE = "<html><head><title>503 Service Unavailable</title></head><body>Slack is having trouble.</body></html>"
+SIGN_IN = "<html><head><title>Sign in</title></head><body>A proxy answers in Slack's place.</body></html>"
 AFTER = {FaultKind.DELAY_AFTER_STORING, FaultKind.DROP_AFTER_STORING}
 
 
@@ -97,6 +98,10 @@ def _faulty(fault: Fault) -> Response:
         return JSONResponse({"ok": False, "error": "internal_error"}, 500)
     if fault.kind is FaultKind.OK_FALSE:
         return JSONResponse({"ok": False, "error": fault.error})
+    if fault.kind is FaultKind.EMPTY_200:
+        return JSONResponse({"ok": True})
+    if fault.kind is FaultKind.HTML_200:
+        return HTMLResponse(SIGN_IN)
     return HTMLResponse(UNAVAILABLE, 503)
 
 

@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from sqlalchemy import insert, select
 
+from services.router import tables
 from services.router.domain import commands
 from services.router.domain.case import Status
 from services.router.domain.view import CaseView
@@ -225,6 +227,22 @@ async def test_a_guest_may_not_act(bench: SlackBench) -> None:
         assert await status(bench, view) is Status.OPEN
 
 
+async def test_somebody_of_another_company_in_a_shared_channel_sees_and_does_nothing(bench: SlackBench) -> None:
+    """A customer: Slack tells the app their name and address as it does of everybody in a channel they share."""
+    async with carded(bench) as view:
+        customer = bench.sandbox.add_user(email="dora@acme.example", team_id="T0ACME")
+        for text in ("team", view.case.id):
+            answer = (await bench.sandbox.command("/loops", customer.id, text))["answer"]
+            assert "belongs to another company" in answer["text"]
+            assert view.case.id not in str(answer)
+        await bench.sandbox.home(customer.id)
+        await bench.until(lambda: bench.sandbox.home_view(customer.id))
+        assert "belongs to another company" in str(bench.sandbox.home_view(customer.id))
+        await bench.clicks(ANA, "case.reassign")
+        refused = await bench.submits(ANA, new_owner=customer.id, reason="They know best")
+        assert "another company" in refused["errors"]["new_owner"]
+
+
 async def test_a_click_proves_that_a_lost_message_is_there(bench: SlackBench) -> None:
     """Slack's answer was lost and its history cannot be read: the click settles it, and nothing is sent twice."""
     bench.sandbox.inject("drop_after_storing", method="chat.postMessage", count=2)
@@ -242,6 +260,40 @@ async def test_a_click_proves_that_a_lost_message_is_there(bench: SlackBench) ->
         await bench.until(lambda: "Acknowledged by" in str(bench.inbox(ANA)[0]["blocks"]))
     assert set(bench.copies().values()) == {1}
     assert [entry.type for entry in await bench.journal(view.case.id)].count("alerted") == 2
+
+
+async def test_a_click_that_is_refused_proves_it_too(bench: SlackBench) -> None:
+    bench.sandbox.inject("drop_after_storing", method="chat.postMessage", count=2)
+    bench.sandbox.inject("500", method="conversations.history")
+    async with bench.sending():
+        view = await bench.low(2)
+        await bench.until(lambda: len(bench.copies()) == 2)
+        await bench.idle()
+        await bench.does(view.case.id, commands.Dismiss(actor=LEA, reason="A robot"))
+        for email, action in ((ANA, "case.acknowledge"), (LEA, "case.log_touch")):
+            await bench.clicks(email, action)
+            await bench.until(lambda email=email: bench.whispers(email))
+            assert "Already dismissed" in bench.whispers(email)[0]
+        assert await bench.states() == ["sent", "sent"]
+
+
+async def test_a_form_is_answered_within_slacks_three_seconds_however_slow_all_else_is(
+    bench: SlackBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither Slack nor the database answers, and nobody is known in this process yet."""
+    async with carded(bench):
+        await bench.clicks(ANA, "case.reassign")
+    bench.slack.clicks.actors._known.clear()
+    for method in ("users.info", "auth.test"):
+        bench.sandbox.inject("delay_after_storing", method=method, seconds=1.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.database, "read", _silent)
+        broken.setattr(bench.database, "transaction", _silent)
+        began = time.monotonic()
+        answer = await bench.submits(ANA, new_owner="U0MAX", reason="Holiday")
+        assert time.monotonic() - began < 3
+    assert "ry again" in str(answer["errors"])
+    assert bench.sandbox.open_view(ANA), "what was typed stays"
 
 
 async def test_a_button_of_a_version_long_gone_is_answered(bench: SlackBench) -> None:
@@ -307,6 +359,21 @@ async def test_loops_lists_my_open_cases(bench: SlackBench) -> None:
         assert "case.acknowledge" in str(one["blocks"])
         assert "no case" in (await bench.sandbox.command("/loops", MAX, "L-AAAAAAAAAA"))["answer"]["text"]
         assert "Not understood" in (await bench.sandbox.command("/loops", MAX, "<!channel>"))["answer"]["text"]
+
+
+async def test_loops_begins_with_what_is_due_first_however_many_cases_are_open(bench: SlackBench) -> None:
+    """The oldest is the most urgent: hundreds that came later must not hide it."""
+    oldest = await bench.low(2)
+    async with bench.database.transaction() as tx:
+        row = dict((await tx.execute(select(tables.cases))).mappings().one())
+        later = {name: row[name] + timedelta(hours=1) for name in ("opened_at", "touch_due_at")}
+        copies = [{**row, **later, "id": f"L-{n:010d}", "account_key": f"copy{n}"} for n in range(250)]
+        await tx.execute(insert(tables.cases), copies)
+    for whose in ("mine", "team"):
+        answer = (await bench.sandbox.command("/loops", ANA, whose))["answer"]
+        first = answer["text"].splitlines()[1]
+        assert oldest.case.id in first
+        assert "and 231 more" in str(answer["blocks"])
 
 
 async def test_the_buttons_of_a_case_asked_for_work(bench: SlackBench) -> None:

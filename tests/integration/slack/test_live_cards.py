@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.router.domain import commands
+from services.router.store import notices
 from tests.support.slack_bench import ANA, CHANNEL, LEA, MAX, OPS, POLICY, SlackBench, slack_bench
 
 SECOND = timedelta(seconds=1)
@@ -62,6 +63,23 @@ async def test_a_deleted_card_comes_again_while_the_case_goes_on(bench: SlackBen
     assert len(alerted) == 2, "a card that comes again is no new alert"
 
 
+async def test_what_a_person_just_did_is_shown_before_cards_that_changed_by_themselves(bench: SlackBench) -> None:
+    for number in range(4):
+        domain = f"co{number}.example"
+        await bench.account(f"co{number}", domains=[domain], changed_at=bench.clock.now())
+        await bench.low(2, record_id=f"co{number}", requester_email=f"x@{domain}")
+    async with bench.sending():
+        await bench.sent(8)
+    chosen = (await bench.all_cases())[2].case.id
+    for number in range(4):
+        await bench.account(f"co{number}", csm=MAX, changed_at=bench.clock.now() + SECOND)
+    await bench.does(chosen, commands.Acknowledge(actor=LEA))
+    async with bench.database.read() as connection:
+        first, second, *others = await notices.stale_cards(connection, 200)
+    assert {first.case_id, second.case_id} == {chosen}
+    assert chosen not in {row.case_id for row in others}
+
+
 async def test_an_update_slack_fails_is_tried_again(bench: SlackBench) -> None:
     async with bench.sending():
         view = await bench.low(2)
@@ -104,8 +122,11 @@ async def test_when_nobody_can_be_reached_the_notice_is_parked_not_lost(bench: S
     async with bench.sending():
         await bench.low(2)
         await bench.turns(timedelta(seconds=5), step=SECOND)
-    assert "parked" in await bench.states()
-    assert not bench.copies()
+        assert "parked" in await bench.states()
+        assert not bench.copies()
+        bench.sandbox.update_user("U0CXOPS", deleted=False)
+        await bench.turns(timedelta(hours=1, minutes=10), step=timedelta(minutes=1))
+    assert bench.inbox(OPS), "once somebody is there again, the alert comes"
 
 
 async def test_in_pilot_mode_everything_goes_to_the_channel_and_nobody_is_pinged(tmp_path: Path) -> None:
@@ -155,6 +176,29 @@ async def test_a_channel_the_app_was_not_invited_to_parks_until_it_is(tmp_path: 
         assert len(bench.sandbox.messages(channel=CHANNEL)) == 1
 
 
+async def test_a_channel_may_be_renamed_and_the_app_removed_and_invited_again(tmp_path: Path) -> None:
+    policy = f'{POLICY}delivery = "channel:{CHANNEL}"\n'
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/channel.db", policy) as bench:
+        await bench.account()
+        async with bench.sending():
+            view = await bench.low(2)
+            await bench.sent(2)
+            bench.sandbox.update_channel(CHANNEL, name="another-name", is_private=True, bot_is_member=False)
+            await bench.low(1, record_id="second", comment="Worse")
+            await bench.turns(timedelta(seconds=10), step=SECOND)
+            assert "did not reach" in bench.inbox(LEA)[0]["text"]
+            assert (await bench.case(view.case.id)).case.owner == ANA
+            bench.sandbox.update_channel(CHANNEL, bot_is_member=True)
+            await bench.turns(timedelta(minutes=7), step=timedelta(seconds=10))
+            await bench.sent(len(await bench.notices()))
+            card, *replies = bench.sandbox.messages(channel=CHANNEL)
+            assert {reply["thread_ts"] for reply in replies} == {card["ts"]}
+            assert all("Worse" in str(reply["blocks"]) for reply in replies)
+            await bench.does(view.case.id, commands.Acknowledge(actor=ANA))
+            bench.news.set()
+            await bench.until(lambda: "Acknowledged by" in str(bench.sandbox.messages(channel=CHANNEL)[0]["blocks"]))
+
+
 async def test_in_a_group_message_owner_and_lead_read_one_card(tmp_path: Path) -> None:
     async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/group.db", f'{POLICY}delivery = "group_dm"\n') as bench:
         await bench.account()
@@ -165,6 +209,20 @@ async def test_in_a_group_message_owner_and_lead_read_one_card(tmp_path: Path) -
         channel = bench.sandbox.directory.channel(card["channel"])
         assert sorted(channel.members) == ["U0ANA", "U0LEA"]
         assert set(card["mentions"]) == {"@U0ANA", "@U0LEA"}
+
+
+async def test_a_group_that_could_not_be_opened_at_once_is_opened_a_moment_later(tmp_path: Path) -> None:
+    async with slack_bench(f"sqlite+aiosqlite:///{tmp_path}/group.db", f'{POLICY}delivery = "group_dm"\n') as bench:
+        await bench.account()
+        async with bench.sending(bench.service()):
+            await bench.low(2)
+            await bench.sent(2)
+        bench.sandbox.inject("500", method="conversations.open", count=1)
+        async with bench.sending():
+            await bench.low(1, record_id="second", comment="Worse")
+            await bench.turns(timedelta(seconds=8), step=SECOND)
+            await bench.sent(4)
+        assert len({message["channel"] for message in bench.sandbox.messages()}) == 1
 
 
 async def test_slacks_rates_are_kept_when_many_cases_come_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from services.router.domain import commands
+from services.router.domain.messages import Message
+from services.router.slack import blocks
 from tests.support.slack_bench import ANA, LEA, SlackBench, slack_bench
 
 SECOND = timedelta(seconds=1)
@@ -230,3 +232,175 @@ async def test_nobody_is_reminded_of_what_is_done(bench: SlackBench) -> None:
         await bench.sent(2)
         await bench.turns(timedelta(seconds=2))
     assert not [message for message in bench.inbox(ANA) if "Reminder" in message["text"]]
+
+
+@pytest.mark.parametrize("retry_after", [0, -3, 10**9, 10**400, "soon", "inf", "nan"], ids=lambda v: str(v)[:11])
+async def test_a_retry_after_that_makes_no_sense_holds_nothing_up_for_ever(bench: SlackBench, retry_after: Any) -> None:
+    bench.sandbox.inject("429", method="chat.postMessage", count=1, retry_after=retry_after)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.turns(timedelta(minutes=6), step=timedelta(seconds=15))
+        await bench.sent(2)
+    assert set(bench.copies().values()) == {1}
+    assert len(bench.sandbox.calls_of("chat.postMessage")) == 3
+
+
+@pytest.mark.parametrize("answer", ["200_html", "200_empty"])
+async def test_an_answer_that_says_nothing_is_a_lost_one(bench: SlackBench, answer: str) -> None:
+    """The page of a proxy, or a body without the message's ts: it may have been posted, so it is looked for."""
+    bench.sandbox.inject(answer, method="chat.postMessage", count=2, stored=True)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.until(lambda: len(bench.copies()) == 2)
+        await bench.turns(timedelta(seconds=60), step=SECOND)
+        await bench.sent(2)
+    assert list(bench.copies().values()) == [1, 1]
+    shown = {(message["channel"], message["ts"]) for message in bench.sandbox.messages()}
+    assert {(row["channel"], row["ts"]) for row in await bench.notices()} == shown
+
+
+async def test_a_reply_to_a_thread_that_is_closed_or_gone_stands_alone(bench: SlackBench) -> None:
+    view = await bench.low(2)
+    async with bench.sending():
+        await bench.sent(2)
+        bench.sandbox.inject("ok_false", method="chat.postMessage", count=2, error="thread_not_found")
+        await bench.low(1, record_id="second", comment="Worse")
+        await bench.sent(4)
+    for email in (ANA, LEA):
+        _, reply = bench.inbox(email)
+        assert not reply["thread_ts"]
+    assert (await bench.case(view.case.id)).case.owner == ANA, "the thread is at fault, not the person"
+
+
+async def test_in_another_workspace_everybody_is_found_afresh(bench: SlackBench) -> None:
+    """A trial workspace was exchanged for the real one: no DM that was known there exists here."""
+    async with bench.sending(bench.service()):
+        view = await bench.low(2)
+        await bench.sent(2)
+    bench.clock.advance(timedelta(hours=1))
+    bench.sandbox.clear_messages()
+    for channel in [one for one in bench.sandbox.directory.channels.values() if one.is_im]:
+        del bench.sandbox.directory.channels[channel.id]
+    async with bench.sending():
+        await bench.low(1, record_id="second", comment="Worse")
+        await bench.turns(timedelta(seconds=20), step=SECOND)
+        await bench.until(lambda: bench.inbox(ANA) and bench.inbox(LEA))
+    assert (await bench.case(view.case.id)).case.owner == ANA
+
+
+async def test_a_history_that_cannot_be_read_holds_its_place_up_for_ten_minutes_at_most(
+    bench: SlackBench,
+) -> None:
+    await bench.account(support_lead=ANA)
+    bench.sandbox.inject("500", method="conversations.history")
+    bench.sandbox.inject("drop_before_storing", method="chat.postMessage", count=1)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.turns(SECOND)
+        await bench.low(1, record_id="second", comment="Worse")
+        await bench.turns(timedelta(minutes=4), step=5 * SECOND)
+        assert bench.inbox(ANA) == [], "it may yet turn out to be there"
+        await bench.turns(timedelta(minutes=7), step=5 * SECOND)
+    card, reply = bench.inbox(ANA)
+    assert "(possible repeat)" in card["text"]
+    assert "Worse" in reply["text"]
+    assert set(bench.copies().values()) == {1}
+
+
+async def test_a_message_lost_in_a_long_history_is_not_taken_for_missing(bench: SlackBench) -> None:
+    """More was written there since than a look goes through: the look cannot tell, and says so."""
+    await bench.account(support_lead=ANA)
+    bench.sandbox.inject("drop_after_storing", method="chat.postMessage", count=1)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.until(lambda: len(bench.copies()) == 1)
+        (card,) = bench.inbox(ANA)
+        for _ in range(2_100):
+            bench.sandbox.say(ANA, card["channel"], "and another thing")
+        await bench.turns(timedelta(minutes=2), step=5 * SECOND)
+    assert set(bench.copies().values()) == {1}
+
+
+async def test_a_message_slack_will_not_have_holds_its_place_up_for_some_minutes_at_most(bench: SlackBench) -> None:
+    """A refusal of no known meaning may pass, so it is tried again; then others are told, and the rest goes on."""
+    await bench.account(support_lead=ANA)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.sent(1)
+        bench.sandbox.inject("ok_false", method="chat.postMessage", count=8, error="something_new")
+        await bench.low(1, record_id="second", comment="number 1")
+        await bench.turns(SECOND)
+        await bench.low(1, record_id="third", comment="number 2")
+        await bench.turns(timedelta(minutes=6), step=5 * SECOND)
+        said = [str(message["blocks"]) for message in bench.inbox(ANA)]
+        assert any("number 2" in text for text in said)
+        await bench.turns(timedelta(minutes=7), step=5 * SECOND)
+        said = [str(message["blocks"]) for message in bench.inbox(ANA)]
+        assert any("number 1" in text for text in said), "put right meanwhile, it comes too"
+    assert set(bench.copies().values()) == {1}
+
+
+@pytest.mark.parametrize("takes_over", [False, True], ids=["same router", "another router"])
+async def test_what_comes_later_in_a_place_does_not_overtake_what_was_put_off(
+    bench: SlackBench, takes_over: bool
+) -> None:
+    await bench.account(support_lead=ANA)
+    first, second = bench.service(), bench.service()
+    async with bench.sending(first):
+        await bench.low(2)
+        await bench.sent(1)
+        bench.sandbox.inject("ok_false", method="chat.postMessage", count=3, error="something_new")
+        bench.slack = first
+        for number in range(3):
+            await bench.low(1, record_id=f"later-{number}", ticket_id=f"T-{number}", comment=f"number {number}")
+            bench.clock.advance(timedelta(milliseconds=10))
+        await bench.turns(3 * SECOND, step=SECOND)
+        if not takes_over:
+            await bench.turns(timedelta(minutes=1))
+    bench.slack = second
+    async with bench.sending(second):
+        await bench.turns(timedelta(minutes=1))
+        await bench.sent(4)
+    said = [str(message["blocks"]) for message in bench.inbox(ANA)[1:]]
+    assert [next(n for n in range(3) if f"number {n}" in text) for text in said] == [0, 1, 2]
+
+
+async def test_a_new_alert_goes_before_a_reminder_that_waits_for_longer(bench: SlackBench) -> None:
+    await bench.account("other", domains=["other.example"], support_lead=ANA)
+    await bench.account(support_lead=ANA)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.sent(1)
+    await bench.passes(timedelta(hours=20, minutes=30))
+    await bench.low(2, record_id="r2", ticket_id="T-2", requester_email="eve@other.example")
+    async with bench.sending():
+        await bench.sent(3)
+    said = [message["text"] for message in bench.inbox(ANA)[1:]]
+    assert [text.startswith("Low score") for text in said] == [True, False], said
+    assert "Reminder" in said[1]
+
+
+async def test_a_message_that_cannot_be_drawn_is_told_of_otherwise_and_holds_nothing_up(
+    bench: SlackBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of ours, of one message: its place is free for the next."""
+    await bench.account(support_lead=ANA)
+    draw = blocks.render
+
+    def render(message: Message, *more: Any) -> blocks.Rendered:
+        if "number 1" in message.text:
+            raise ValueError("cannot be drawn")
+        return draw(message, *more)
+
+    monkeypatch.setattr(blocks, "render", render)
+    async with bench.sending():
+        await bench.low(2)
+        await bench.sent(1)
+        await bench.low(1, record_id="second", comment="number 1")
+        await bench.turns(SECOND)
+        await bench.low(1, record_id="third", comment="number 2")
+        await bench.turns(timedelta(seconds=20), step=SECOND)
+        assert any("number 2" in str(message["blocks"]) for message in bench.inbox(ANA))
+    (view,) = await bench.all_cases()
+    assert "alert_undelivered" in [entry.type for entry in await bench.journal(view.case.id)]
+    assert (await bench.case(view.case.id)).case.owner == ANA

@@ -13,6 +13,7 @@ from services.router.channels.email import EmailChannel
 from services.router.delivery.mailing import Mailer
 from services.router.delivery.silence import Silence
 from services.router.delivery.undelivered import UNDELIVERED, Undelivered
+from services.router.domain import commands
 from services.router.slack.errors import WORKSPACE
 from shared.observability import NOTICE_QUEUE_AGE
 from shared.settings import SmtpSettings
@@ -259,3 +260,32 @@ async def test_a_refused_recipient_is_not_asked_again(bench: SlackBench, post: M
         pass
     assert set(await mail_states(bench)) == {"failed"}
     assert await silent_cases(bench)
+
+
+async def test_a_case_that_has_ended_meanwhile_keeps_no_other_from_being_mailed(
+    bench: SlackBench, post: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Slack is down, a case is dismissed in the console: of its alerts nobody needs to hear any more."""
+    mailer = with_mail(bench, post)
+    monkeypatch.setattr("services.router.delivery.silence._AT_A_TIME", 2)
+    ended = await bench.low(2)
+    await bench.does(ended.case.id, commands.Dismiss(actor=LEA, reason="A robot"))
+    await bench.account("other", domains=["other.example"])
+    await bench.low(2, record_id="r2", ticket_id="T-2", requester_email="eve@other.example")
+    bench.clock.advance(6 * MINUTE)
+    assert await mailed(bench, mailer) == 2
+    assert len(post.to(ANA)) == 1
+    assert await mailed(bench, mailer) == 0, "nothing is left to do, so that the loop may rest"
+
+
+async def test_the_lead_is_told_in_slack_too_when_what_waited_for_long_is_parked(bench: SlackBench) -> None:
+    """Mailed because it waited, or not even that without a mail server: the stand-in in Slack is still owed."""
+    bench.sandbox.update_channel("C0TEAM", is_archived=True)
+    await bench.low(2)
+    bench.clock.advance(6 * MINUTE)
+    assert await silence(bench).break_it() == 2
+    async with bench.sending(bench.service()):
+        await bench.until(lambda: bench.inbox(LEA))
+        await both_parked(bench)
+    stands_in = [message for message in bench.inbox(LEA) if "did not reach" in str(message["blocks"])]
+    assert len(stands_in) == len(bench.inbox(LEA))

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.router.domain import commands
@@ -201,6 +201,7 @@ SHAPED = st.fixed_dictionaries(
 )
 
 
+@example({"type": "block_actions", "actions": [{"action_id": "case.acknowledge", "value": "[" * 100_000}]})
 @given(payload=JSON | SHAPED)
 def test_reading_never_raises(payload: Any) -> None:
     assert isinstance(read(payload), Nothing | Unheard | Submission)
