@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.router.api import cursors
 from services.router.api.bodies import DOORS, Door, OpenBody
 from services.router.api.doors import Caller
-from services.router.api.fields import BLANK_IS_NONE, CaseId, Cursor, Filter, Limit, problems
+from services.router.api.fields import BLANK_IS_NONE, CaseId, Cursor, Filter, IdempotencyKey, Limit, problems
 from services.router.api.schemas import (
     CaseOut,
     CommandDone,
@@ -114,14 +114,17 @@ def _add_opening(
         response_model=CaseOut,
         responses=problems(_403="A session without its CSRF token.", _404="No such account.", _422="A field is wrong."),
     )
-    async def open_by_hand(body: OpenBody, caller: Annotated[Caller, Depends(who_calls)]) -> Any:
-        """Open a case by hand; it joins the account's open case when there is one."""
+    async def open_by_hand(
+        body: OpenBody, caller: Annotated[Caller, Depends(who_calls)], idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        """Open a case by hand; it joins the account's open case when there is one. The same request again is answered
+        with the case of the first and starts no second clock."""
         actor = actor_of(body.actor, caller)
         now = clock.now()
         try:
             async with database.transaction() as tx:
                 case = await cases.open_by_hand(
-                    tx, account_id=body.account_id, actor=actor, subject=body.subject, now=now
+                    tx, account_id=body.account_id, actor=actor, subject=body.subject, now=now, key=idempotency_key
                 )
                 view = await load_view(tx, case.id)
         except (NotFound, Refused, InvalidCommand) as error:
