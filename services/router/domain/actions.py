@@ -205,6 +205,7 @@ def _open_again(case: Case, actor: str, reason: str, by: str, ctx: Context) -> D
         clocks.awaiting_touch(case),
         clocks=(*case.clocks, clock),
         reopened=case.reopened + 1,
+        reopened_by=actor,
         closed_at=None,
         ended_by=None,
         promise_kept=None,

@@ -28,6 +28,8 @@ def already(case: Case) -> str:
             return f"Already closed{_by(case.ended_by)} at {clock_time(case.closed_at)}."
         case Status.DISMISSED:
             return f"Already dismissed{_by(case.ended_by)}."
+        case _ if case.reopened_by:
+            return f"Already opened again by {case.reopened_by}: log a touch first."
         case _:
             return "The case is open: log a touch first."
 

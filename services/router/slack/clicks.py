@@ -9,10 +9,9 @@ from typing import Any
 import structlog
 
 from services.router.cases import Applied, Cases, InvalidCommand, NotFound, Refused
-from services.router.domain import cards, commands, history
+from services.router.domain import cards, commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.messages import ActionId
-from services.router.domain.notices import plain
 from services.router.domain.view import CaseView
 from services.router.domain.words import already
 from services.router.slack import modals
@@ -96,7 +95,7 @@ class Clicks:
                 if click.home is not None:
                     self.homes.turned(click.home)
         except Refused as refusal:
-            self._tell(click, await self._who_was_first(click.case_id, refusal.text))
+            self._tell(click, refusal.text)
         except (NotAllowed, NotFound, InvalidCommand) as refusal:
             self._tell(click, str(getattr(refusal, "text", refusal)))
         except (DatabaseUnavailable, TimeoutError):
@@ -117,7 +116,7 @@ class Clicks:
         except InvalidCommand as wrong:
             return _errors(submission, {wrong.field: wrong.text})
         except Refused as refusal:
-            return _errors(submission, {}, await self._who_was_first(submission.case_id, refusal.text))
+            return _errors(submission, {}, refusal.text)
         except (NotAllowed, NotFound) as refusal:
             return _errors(submission, {}, str(refusal))
         except (DatabaseUnavailable, TimeoutError):
@@ -134,15 +133,6 @@ class Clicks:
         if view is None:
             raise NotFound(f"There is no case {case_id}.")
         return view
-
-    async def _who_was_first(self, case_id: str, words: str) -> str:
-        """The refusal, with what the journal says of who brought the case to where it is (G8)."""
-        try:
-            view = await self._view(case_id)
-        except NotFound:
-            return words
-        last = plain(history.last_event(view.last_entry, view.touch)) if view is not None else ""
-        return words if not last or " by " in words else f"{words} {last}."
 
     async def _apply(
         self, intent: Click | Submission, command: commands.PersonCommand, click: Click | None = None

@@ -261,6 +261,13 @@ def test_g8_whoever_comes_too_late_is_told_who_was_first(state: Status) -> None:
         story.touches(actor=LEA)
 
 
+def test_g8_who_says_so_a_second_time_is_told_who_opened_the_case_again(story: Story) -> None:
+    story.touches()
+    story.does(commands.StillOpen(actor=ANA, reason="The export fails again"))
+    with pytest.raises(Refused, match=r"Already opened again by ana@us\.example"):
+        story.does(commands.StillOpen(actor=LEA, reason="It fails"))
+
+
 @pytest.mark.parametrize("state", ALL_STATES)
 @pytest.mark.parametrize("kind", ALLOWED)
 def test_every_command_in_every_state_is_allowed_or_refused_with_words(
