@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from starlette.responses import Response
 
 from services.router.api import cursors
-from services.router.api.bodies import DOORS, Door, OpenBody
+from services.router.api.bodies import DOORS, Door, IdempotencyKey, OpenBody
 from services.router.api.doors import Caller
-from services.router.api.fields import BLANK_IS_NONE, CaseId, Cursor, Filter, IdempotencyKey, Limit, problems
+from services.router.api.fields import BLANK_IS_NONE, CaseId, Cursor, Filter, Limit, problems
 from services.router.api.schemas import (
     CaseOut,
     CommandDone,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Query
+from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 _NO_NUL = r"^[^\x00]*$"
@@ -32,9 +32,6 @@ Filter = Annotated[_Wanted | None, BLANK_IS_NONE, Query()]
 Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="Items on a page.")]
 _Place = Annotated[str, StringConstraints(max_length=1000)]
 Cursor = Annotated[_Place | None, BLANK_IS_NONE, Query(description="`next_cursor` of the page before.")]
-
-_REPEATS = "A request with the same key and body is a repeat, however late. Without a key: one within 15 minutes."
-IdempotencyKey = Annotated[Key | None, Header(description=_REPEATS)]
 
 PROBLEM_CONTENT: dict[str, Any] = {
     "application/problem+json": {

@@ -35,25 +35,6 @@ def new_clock(case: Case, cause: str, ctx: Context, started_at: datetime, respon
     return TouchClock(f"{case.id}:{case.seq + 1}", cause, started_at, due_at, case.version + 1, response_id)
 
 
-def awaiting_touch(case: Case) -> Case:
-    """Open, whatever was acknowledged, resolved or to be asked after an earlier touch. Its CLOSE_OUT_KINDS must go."""
-    return replace(
-        case,
-        status=Status.OPEN,
-        acknowledged_at=None,
-        acknowledged_by=None,
-        resolved_at=None,
-        resolved_by=None,
-        close_out_due_at=None,
-        close_out_asked_at=None,
-    )
-
-
-def opened_again_at(case: Case) -> datetime | None:
-    """When the case was opened again, the last time."""
-    return max((clock.started_at for clock in case.clocks if clock.cause == REOPENED), default=None)
-
-
 def covered_by(case: Case, touched_at: datetime, seen_version: int | None) -> list[TouchClock]:
     """The waiting clocks a touch covers: those its author saw, started no later than the touch.
     Slack's picker knows minutes only, so a touch counts from the minute of the start."""
@@ -73,6 +54,25 @@ def cover(case: Case, covered: list[TouchClock], touched_at: datetime, seq: int)
         else clock
         for clock in case.clocks
     )
+
+
+def awaiting_touch(case: Case) -> Case:
+    """Open, whatever was acknowledged, resolved or to be asked after an earlier touch. Its CLOSE_OUT_KINDS must go."""
+    return replace(
+        case,
+        status=Status.OPEN,
+        acknowledged_at=None,
+        acknowledged_by=None,
+        resolved_at=None,
+        resolved_by=None,
+        close_out_due_at=None,
+        close_out_asked_at=None,
+    )
+
+
+def opened_again_at(case: Case) -> datetime | None:
+    """When the case was opened again, the last time."""
+    return max((clock.started_at for clock in case.clocks if clock.cause == REOPENED), default=None)
 
 
 def stop_guarding(covered: list[TouchClock], everything: bool) -> list[Effect]:
