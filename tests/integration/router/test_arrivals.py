@@ -525,3 +525,13 @@ async def test_the_close_out_question_that_is_on_its_way_outlives_resolve(router
     assert [row["state"] for row in await router.notices(case_id) if row["kind"] == "close_out"] == ["pending"]
     await router.does(case_id, commands.ConfirmClosed(actor=ANA))
     assert [row["state"] for row in await router.notices(case_id) if row["kind"] == "close_out"] == ["dead"]
+
+
+async def test_what_came_from_a_domain_that_two_accounts_claim_counts_for_neither(router: RouterBench) -> None:
+    await router.account(domains=["acme.example", "shared.example"])
+    await router.account("beta", domains=["shared.example"])
+    await router.hears(router.answer(1, record_id="r8", requester_email="x@shared.example", ticket_id="T-8"))
+    await router.account(domains=["acme.example", "shared.example"], changed_at=NOON + MINUTE)
+    router.clock.advance(HOUR)
+    await router.hears(router.answer(2))
+    assert {view.case.account_id: view.earlier_low for view in await router.all_cases()} == {None: 0, "acme": 0}
