@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.router.domain.calendar import zone_of
 
 SETTLE = timedelta(minutes=1)
 """A transaction that began before a cover started may commit after it: everything is looked at once more then."""
@@ -123,12 +124,5 @@ def until_words(cover: Cover, now: datetime) -> str:
 
 def day_of(at: datetime, timezone: str) -> str:
     """`Fri 27 Nov`, as it is there."""
-    there = at.astimezone(_zone(timezone))
+    there = at.astimezone(zone_of(timezone))
     return f"{there:%a} {there.day} {there:%b}"
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
