@@ -69,7 +69,7 @@ class OpenBody(BaseModel):
     actor: Actor | None = Field(default=None, description="Who opens it; not needed with a console session.")
 
 
-_REPEATS = "A request with the same key and body is a repeat, however late. Without a key: one within 15 minutes."
+_REPEATS = "A request with the same key and body is a repeat, for 100 days. Without a key: one within 15 minutes."
 IdempotencyKey = Annotated[Key | None, Header(description=_REPEATS)]
 Build = Callable[[Any, str, datetime], commands.Command]
 

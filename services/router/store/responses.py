@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -98,6 +98,12 @@ async def unseen(connection: AsyncConnection, event_ids: Sequence[str], now: dat
     if fresh:
         await connection.execute(_HANDLE, [{"id": id_, "seen_at": now} for id_ in sorted(fresh)])
     return fresh
+
+
+async def forget_deliveries(tx: AsyncConnection, before: datetime, most: int) -> int:
+    """Delete at most so many of what was handled before then, the oldest first; returns how many."""
+    old = select(deliveries.c.id).where(deliveries.c.seen_at < before).order_by(deliveries.c.seen_at).limit(most)
+    return int((await tx.execute(delete(deliveries).where(deliveries.c.id.in_(old)))).rowcount)
 
 
 async def load(connection: AsyncConnection, id_: str) -> Known | None:
