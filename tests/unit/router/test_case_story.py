@@ -1,12 +1,14 @@
 """The life of a case, as CSMs and auditors would tell it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.router.domain import commands
 from services.router.domain.case import Severity, Status, TouchClock
+from services.router.domain.decide import decide
 from services.router.domain.decision import (
     TOUCH_KINDS,
     CancelDeadlines,
@@ -17,7 +19,7 @@ from services.router.domain.decision import (
     StartDeadline,
     Tell,
 )
-from tests.support.domain import ANA, LEA, MAX, NOON, Story, opened, touch
+from tests.support.domain import ANA, LEA, MAX, NOON, Story, context, opened, touch
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -404,9 +406,13 @@ def test_a_snooze_ends_with_the_case(story: Story) -> None:
     assert told(story) == [NoticeKind.REMINDER]
 
 
-def test_where_nobody_is_next_the_last_one_is_told_again_daily(story: Story) -> None:
-    story.after(DAY).does(commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1"))
-    assert started(story)[DeadlineKind.ESCALATION].due_at == story.now + DAY
+@pytest.mark.parametrize(("people", "again"), [(3, 4 * HOUR), (2, 4 * HOUR), (1, DAY)])
+def test_where_nobody_is_next_the_last_one_is_told_again_daily(story: Story, people: int, again: timedelta) -> None:
+    some = context(story.after(DAY).now)
+    some = replace(some, chain=some.chain[:people])
+    breach = commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1")
+    story.decision = decide(story.case, breach, some)
+    assert started(story)[DeadlineKind.ESCALATION].due_at == story.now + again
 
 
 def test_where_the_next_step_is_due_today_it_may_be_yesterday_in_utc(story: Story) -> None:
