@@ -1,4 +1,4 @@
-"""What is under way is found without reading the past; who opened a case again, where a request by hand led."""
+"""What is under way is found without reading the past, and a request to open a case by hand is answered once."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,10 +22,6 @@ def upgrade() -> None:
     # Nothing asked for it, and SQLite took it for the newest touch of one case: all touches there ever were.
     op.drop_index("ix_journal_type", table_name="journal")
     op.add_column(
-        "cases",
-        sa.Column("reopened_by", sa.String(length=320), comment="who opened it again the last time"),
-    )
-    op.add_column(
         "deliveries",
         sa.Column("case_id", sa.String(length=20), comment="where a request to open a case by hand led"),
     )
@@ -33,7 +29,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("deliveries", "case_id")
-    op.drop_column("cases", "reopened_by")
     op.create_index("ix_journal_type", "journal", ["type", "at"])
     for name, table, _, _ in reversed(_PARTIAL):
         op.drop_index(name, table_name=table)
