@@ -1,7 +1,8 @@
 """Working calendars from the policy's [calendar.*]: local hours, public holidays by country, days off."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, time
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
@@ -23,10 +24,19 @@ def _build(key: str, calendar: Calendar) -> WorkingCalendar:
         zone = ZoneInfo(calendar.timezone)
     except (ZoneInfoNotFoundError, ValueError) as wrong:
         raise ConfigurationError(f"{key}.timezone: unknown time zone {calendar.timezone!r}") from wrong
-    hours = tuple(tuple(_interval(f"{key}.{day}", text) for text in getattr(calendar, day)) for day in _WEEK)
+    hours = tuple(_hours(f"{key}.{day}", getattr(calendar, day)) for day in _WEEK)
     if not any(hours):
         raise ConfigurationError(f'{key}: no working hours; write for example mon = ["09:00-17:00"]')
     return WorkingCalendar(zone, hours, _days_off(key, calendar))
+
+
+def _hours(key: str, texts: Sequence[str]) -> tuple[tuple[time, time], ...]:
+    """A day's intervals in order."""
+    intervals = sorted(_interval(key, text) for text in texts)
+    for (_, closes), (opens, _) in pairwise(intervals):
+        if opens < closes:
+            raise ConfigurationError(f"{key}: the intervals overlap at {opens:%H:%M}")
+    return tuple(intervals)
 
 
 def _interval(key: str, text: str) -> tuple[time, time]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,14 +13,14 @@ from services.router.domain import commands, noise, owners
 from services.router.domain.absence import absences
 from services.router.domain.arrivals import SYSTEM, Opening, alerted, open_case
 from services.router.domain.case import Case
-from services.router.domain.decide import decide
+from services.router.domain.decide import REPEATED_WITHIN, decide
 from services.router.domain.decision import Context, InvalidCommand, Refused
 from services.router.domain.journal import Sealed, seal
 from services.router.domain.severity import Stakes, Verdict, assess
 from services.router.domain.sla import terms_for
 from services.router.domain.view import AccountView
 from services.router.store import cases as rows
-from services.router.store import covers, deadlines, directory, outbox, people, responses
+from services.router.store import covers, deadlines, directory, outbox, people, requests, responses
 from services.router.writing import New, Writer
 from shared import ids
 from shared.errors import CloseloopError
@@ -30,6 +30,7 @@ __all__ = ["Applied", "Cases", "InvalidCommand", "Need", "NotFound", "Refused"]
 
 REPEAT_WINDOW = timedelta(days=90)
 _TRUST_UNREACHABLE = timedelta(hours=1)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotFound(CloseloopError):
@@ -191,14 +192,20 @@ class Cases:
         return joined.case
 
     async def open_by_hand(
-        self, tx: AsyncConnection, *, account_id: str, actor: str, subject: str, now: datetime
+        self, tx: AsyncConnection, *, account_id: str, actor: str, subject: str, now: datetime, key: str | None = None
     ) -> Case:
-        """ "The customer phoned": the same case as for a low score. Raises NotFound, InvalidCommand."""
+        """ "The customer phoned": the same case as for a low score. The same again, under the same `key` or, without
+        one, within 15 minutes, is answered with the case of the first (G8). Raises NotFound, InvalidCommand."""
         account = await directory.account_view(tx, account_id)
         if account is None:
             raise NotFound(f"There is no account {account_id}.")
         if not subject.strip():
             raise InvalidCommand("subject", "Say what the customer told you.")
+        request = ids.derive("opened by hand", account_id, actor, subject, key or "")
+        if not await requests.claim(tx, request, now, _EVER if key else now - REPEATED_WITHIN):
+            first = await rows.load(tx, await requests.case_of(tx, request))
+            assert first is not None
+            return first
         need = Need(
             account=account,
             why_no_account="",
@@ -208,7 +215,9 @@ class Cases:
             words=subject,
             actor=actor,
         )
-        return await self.raise_need(tx, need, now)
+        case = await self.raise_need(tx, need, now)
+        await requests.led_to(tx, request, case.id)
+        return case
 
     async def adopt(self, tx: AsyncConnection, case_id: str, account: AccountView, now: datetime) -> None:
         """An orphan's account became known: the case moves there, or is merged into the one that is open."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.cases import Cases, InvalidCommand, NotFound, owner_change
 from services.router.domain import commands, owners
-from services.router.domain.absence import Cover
+from services.router.domain.absence import Cover, circle
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.case import Case
 from services.router.store import cases as rows
@@ -79,19 +79,27 @@ class Covering:
         record = Record(cover, absence.source, absence.reason.strip(), absence.created_by)
         async with self._database.transaction() as tx:
             known = await covers.same(tx, cover)
+            begins_at = max(now, cover.starts_at)
             if known is None:
-                await covers.add(tx, record, max(now, cover.starts_at))
-            unreachable, absences = await self._cases.reach(tx, max(now, cover.starts_at))
-            if known is None and cover.cover in unreachable:
-                why = unreachable[str(cover.cover)]
-                raise InvalidCommand("cover", f"{cover.cover} {why}: name somebody else.")
-            stand_in = absences.of(cover.person)
+                await self._refuse_who_cannot(tx, cover, begins_at)
+                await covers.add(tx, record, begins_at)
+            stand_in = (await self._cases.reach(tx, begins_at)).absences.of(cover.person)
         moved = await self.sweep() if at_once else 0
         words = stand_in.words if stand_in is not None else "the absence is over"
         if stand_in is not None and stand_in.email is not None:
             words = f"{stand_in.email} {stand_in.words}"
         who = stand_in.email if stand_in is not None else None
         return Entered(known or record, moved, words, known is None, who)
+
+    async def _refuse_who_cannot(self, tx: AsyncConnection, cover: Cover, begins_at: datetime) -> None:
+        """Whom Slack is known not to reach, and whom the absent person stands in for at some time of the absence."""
+        why = (await self._cases.reach(tx, begins_at)).unreachable.get(cover.cover or "")
+        if why is not None:
+            raise InvalidCommand("cover", f"{cover.cover} {why}: name somebody else.")
+        chain = circle(cover, await covers.during(tx, begins_at, cover.ends_at))
+        if chain:
+            words = f"The covers would go round in a circle: {' -> '.join(chain)}. Name somebody else."
+            raise InvalidCommand("cover", words)
 
     async def end(self, cover_id: str, actor: str) -> int:
         """End a cover, or take back one to come; returns how many cases changed hands. Raises NotFound.

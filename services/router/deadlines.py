@@ -77,7 +77,7 @@ class Sweeper:
 
     async def _effect(self, tx: AsyncConnection, deadline: Deadline, now: datetime) -> None:
         if deadline.kind is DeadlineKind.GRACE:
-            await self._raiser.grace_over(tx, str(deadline.response_id), now)
+            await self._raiser.grace_over(tx, str(deadline.response_id), deadline.due_at, now)
             return
         command = commands.Fire(
             actor=SYSTEM,

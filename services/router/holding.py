@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain import digests, noise
+from services.router.domain.calendar import zone_of
 from services.router.domain.case import Case
 from services.router.domain.decision import NoticeKind, Priority, Tell
 from services.router.domain.owners import Choice
@@ -55,7 +56,7 @@ class Holding:
         digest = set()
         for choice in audience:
             person = known.get(choice.email)
-            zone = noise.zone_of(person.timezone if person else None, self._noise.timezone)
+            zone = zone_of(person.timezone if person else None, self._noise.timezone)
             at = noise.held_until(case, self._noise, zone, now, folded)
             if at is not None:
                 until[choice.email] = at

@@ -55,17 +55,18 @@ class Raiser:
     async def raise_known(self, tx: AsyncConnection, id_: str, received_at: datetime, now: datetime) -> None:
         await self._cases.raise_need(tx, self._need(await self._flagged(tx, id_), received_at, RESPONSE), now)
 
-    async def grace_over(self, tx: AsyncConnection, response_id: str, now: datetime) -> None:
-        """What is still bad is alerted."""
+    async def grace_over(self, tx: AsyncConnection, response_id: str, over_at: datetime, now: datetime) -> None:
+        """What is still bad is alerted; its clock started when the delivery that flagged it was received."""
         known = await responses.load(tx, response_id)
         if known is not None and known.flagged and not known.withdrawn and known.case_id is None:
-            await self.raise_known(tx, response_id, known.received_at, now)
+            await self.raise_known(tx, response_id, max(known.received_at, over_at - self._grace), now)
 
     async def ticket_reopened(
         self, tx: AsyncConnection, source: str, ticket_id: str, at: datetime, now: datetime
     ) -> None:
         """A ticket reopened after a rating needs a person, however good the rating was."""
-        rated = [known for known in await responses.of_ticket(tx, source, ticket_id) if known.occurred_at <= at]
+        answers = await responses.of_ticket(tx, source, ticket_id)
+        rated = [known for known in answers if known.occurred_at <= at and not known.withdrawn]
         if not rated:
             return
         known, words = rated[-1], "The ticket was reopened after the customer rated it."

@@ -38,8 +38,11 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = timedelta(minutes=1)
 LEARN_EVERY = timedelta(hours=1)
 KEEP = timedelta(weeks=8)
+KEEP_DELIVERIES = timedelta(days=100)
+"""Longer than the log keeps what could come again (dead letters, 90 days)."""
 LEASE, LEASE_FOR = "sources", timedelta(minutes=3)
 _LINE = 300
+_AT_ONCE = 2_000
 _decoder = msgspec.json.Decoder(SourceHeard)
 
 
@@ -105,8 +108,16 @@ class Watch:
         first = {row["source"]: row["first_heard_at"] for row in rows if row["first_heard_at"] is not None}
         self._rhythms = {name: learn(hours.get(name, {}), at, now) for name, at in first.items()}
         self._learned_at = now
+        await self._forget(now)
+
+    async def _forget(self, now: datetime) -> None:
+        """A part at a time, so that no alert waits for it."""
         async with self._database.transaction() as tx:
             await sources.forget(tx, now - KEEP)
+        forgotten = _AT_ONCE
+        while forgotten == _AT_ONCE:
+            async with self._database.transaction() as tx:
+                forgotten = await responses.forget_deliveries(tx, now - KEEP_DELIVERIES, _AT_ONCE)
 
     async def _judge(self, tx: AsyncConnection, row: RowMapping, tally: Tally, now: datetime) -> None:
         facts = await self._facts(tx, row, tally)

@@ -184,6 +184,7 @@ cases = Table(
     Column("ended_by", String(320), comment="who closed or dismissed it"),
     Column("snoozed_until", UtcDateTime),
     Column("reopened", Integer, nullable=False),
+    Column("reopened_by", String(320), comment="who opened it again the last time"),
     Column("merged_into", String(20)),
     Column("promise_kept", Boolean, comment="the customer's answer at the close-out"),
     Column("last_command", String(64), comment="fingerprint of the last person's command, to know a repeat (G8)"),

@@ -9,7 +9,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.domain import owners
-from services.router.domain.case import Case, Status
+from services.router.domain.case import ENDED, Case, Status
 from services.router.domain.decision import CancelDeadlines, Decision, Entry, NoticeKind, StartDeadline, Tell
 from services.router.domain.journal import GENESIS, Sealed, seal
 from services.router.domain.view import AccountView
@@ -23,6 +23,10 @@ from shared.policy import Policy
 _IN_THREAD = frozenset(
     {NoticeKind.JOINED, NoticeKind.REOPENED, NoticeKind.REMINDER, NoticeKind.ESCALATION, NoticeKind.NOTE}
 )
+
+
+# Not RESOLVED: what was called for before the touch is withdrawn by then, and the close-out question stands.
+_ENDS_CALLS = ENDED | {Status.TOUCHED}
 
 
 class New(NamedTuple):
@@ -82,7 +86,7 @@ class Writer:
         await rows.save(tx, before, after, account_key)
         await texts.add(tx, kept)
         await rows.append(tx, sealed)
-        if after.status is not before.status and after.status not in (Status.OPEN, Status.ACKNOWLEDGED):
+        if after.status is not before.status and after.status in _ENDS_CALLS:
             await outbox.withdraw_reminders(tx, after.id)
         if after.version != before.version:
             await outbox.redraw(tx, after.id, after.version)

@@ -17,7 +17,12 @@ ANA, LEA, MAX = "ana@us.example", "lea@us.example", "max@us.example"
 
 
 def context(now: datetime = NOON, terms: Terms | None = None) -> Context:
-    return Context(now, terms or Terms(), "policy-v1", {}, (Choice(MAX, "csm_manager", "the CSM's manager"),))
+    chain = (
+        Choice(MAX, "csm_manager", "the CSM's manager"),
+        Choice(LEA, "support_lead", "support lead"),
+        Choice("cx-ops@us.example", "fallback_owner", "fallback owner"),
+    )
+    return Context(now, terms or Terms(), "policy-v1", {}, chain)
 
 
 def opened(now: datetime = NOON, **facts: Any) -> Decision:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.router.api.fields import Actor, Email, Instant, Key, Text, Version, Word, Words
@@ -68,6 +69,8 @@ class OpenBody(BaseModel):
     actor: Actor | None = Field(default=None, description="Who opens it; not needed with a console session.")
 
 
+_REPEATS = "A request with the same key and body is a repeat, for 100 days. Without a key: one within 15 minutes."
+IdempotencyKey = Annotated[Key | None, Header(description=_REPEATS)]
 Build = Callable[[Any, str, datetime], commands.Command]
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from starlette.responses import Response
 
 from services.router.api import cursors
-from services.router.api.bodies import DOORS, Door, OpenBody
+from services.router.api.bodies import DOORS, Door, IdempotencyKey, OpenBody
 from services.router.api.doors import Caller
 from services.router.api.fields import BLANK_IS_NONE, OF_BODIES, CaseId, Filter, Limit, Place, invalid, problems
 from services.router.api.schemas import (
@@ -121,14 +121,17 @@ def _add_opening(
             _403="A session without its CSRF token.", _404="No such account.", _422="A field is wrong.", **OF_BODIES
         ),
     )
-    async def open_by_hand(body: OpenBody, caller: Annotated[Caller, Depends(who_calls)]) -> Any:
-        """Open a case by hand; it joins the account's open case when there is one."""
+    async def open_by_hand(
+        body: OpenBody, caller: Annotated[Caller, Depends(who_calls)], idempotency_key: IdempotencyKey = None
+    ) -> Any:
+        """Open a case by hand; it joins the account's open case when there is one. The same request again is answered
+        with the case of the first and starts no second clock."""
         actor = actor_of(body.actor, caller)
         now = clock.now()
         try:
             async with database.transaction(urgent=True) as tx:
                 case = await cases.open_by_hand(
-                    tx, account_id=body.account_id, actor=actor, subject=body.subject, now=now
+                    tx, account_id=body.account_id, actor=actor, subject=body.subject, now=now, key=idempotency_key
                 )
                 view = await load_view(tx, case.id)
         except (NotFound, Refused, InvalidCommand) as error:

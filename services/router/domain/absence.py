@@ -1,9 +1,10 @@
 """Who is away at an instant, and who stands in: chains are followed, circles are found and named."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.router.domain.calendar import zone_of
 
 SETTLE = timedelta(minutes=1)
 """A transaction that began before a cover started may commit after it: everything is looked at once more then."""
@@ -61,19 +62,25 @@ class Absences:
         if first is None:
             return None
         away = f"{person} is away until {self._until(first)}"
-        chain, cover = [person], first
-        while True:
-            if cover.cover is None:
-                whose = "" if len(chain) == 1 else f"; so is {chain[-1]}"
-                return StandIn(None, f"{away}{whose} and nobody is named to cover")
+        chain = self.chain(person)
+        last = chain[-1]
+        if last in chain[:-1]:
+            return StandIn(None, f"{away} and the covers go round in a circle: {' -> '.join(chain)}")
+        if last in self.covers:
+            whose = "" if last == person else f"; so is {last}"
+            return StandIn(None, f"{away}{whose} and nobody is named to cover")
+        between = f", by way of {', '.join(chain[1:-1])}" if len(chain) > 2 else ""
+        return StandIn(last, f"covers for {person} until {self._until(first)}{between}")
+
+    def chain(self, person: str) -> list[str]:
+        """The person, who stands in, who stands in for those, and so on: up to somebody who is there, who names nobody,
+        or who comes a second time."""
+        chain = [person]
+        while (cover := self.covers.get(chain[-1])) is not None and cover.cover is not None:
             chain.append(cover.cover)
             if cover.cover in chain[:-1]:
-                return StandIn(None, f"{away} and the covers go round in a circle: {' -> '.join(chain)}")
-            following = self.covers.get(cover.cover)
-            if following is None:
-                between = f", by way of {', '.join(chain[1:-1])}" if len(chain) > 2 else ""
-                return StandIn(cover.cover, f"covers for {person} until {self._until(first)}{between}")
-            cover = following
+                break
+        return chain
 
     def _until(self, cover: Cover) -> str:
         return until_words(cover, self.at or cover.starts_at)
@@ -88,6 +95,24 @@ def absences(covers: Iterable[Cover], at: datetime) -> Absences:
     return Absences(at, {cover.person: cover for cover in holding})
 
 
+def circle(new: Cover, others: Collection[Cover]) -> list[str]:
+    """The chain from the person of `new` back to that person which it would close at some time of its absence, the
+    others being as they are; empty when it closes none."""
+    met = {new.cover}
+    while more := {other.cover for other in others if other.person in met} - met:
+        met |= more
+    if new.person not in met:
+        return []
+    concerned = [new, *(other for other in others if other.person in met)]
+    begins_at = max(new.starts_at, new.created_at)
+    turns = {at for cover in concerned for at in (cover.starts_at, cover.over_at) if at is not None and at > begins_at}
+    for at in (begins_at, *sorted(turns)):
+        chain = absences(concerned, at).chain(new.person)
+        if new.holds(at) and chain[-1] == new.person:
+            return chain
+    return []
+
+
 def until_words(cover: Cover, now: datetime) -> str:
     """The last day of an absence, such as `Fri 27 Nov`, as it is called where the person lives."""
     if cover.ends_at is None:
@@ -99,12 +124,5 @@ def until_words(cover: Cover, now: datetime) -> str:
 
 def day_of(at: datetime, timezone: str) -> str:
     """`Fri 27 Nov`, as it is there."""
-    there = at.astimezone(_zone(timezone))
+    there = at.astimezone(zone_of(timezone))
     return f"{there:%a} {there.day} {there:%b}"
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.router.domain import clocks, commands, proof
+from services.router.domain.arrivals import ask_new_owner
 from services.router.domain.case import Case, Status
 from services.router.domain.decision import (
     ALL_KINDS,
@@ -51,7 +52,8 @@ def log_touch(case: Case, command: commands.LogTouch, ctx: Context) -> Decision:
     told_at = command.touched_at or ctx.now
     if told_at > ctx.now + _SKEW:
         raise InvalidCommand("touched_at", "A touch cannot lie in the future.")
-    if command.next_step_due < told_at.date():
+    # It may still be the day before where its author is.
+    if command.next_step_due < (told_at - timedelta(hours=12)).date():
         raise InvalidCommand("next_step_due", "The next step cannot be due before the touch.")
     touched_at = min(told_at, ctx.now)
     covered = clocks.covered_by(case, touched_at, command.version)
@@ -94,17 +96,10 @@ def correct_touch(case: Case, command: commands.CorrectTouch, ctx: Context) -> D
     ids = {clock.id for clock in reset}
     kept = tuple(clock for clock in case.clocks if clock.id not in ids)
     changed = replace(
-        case,
-        status=Status.OPEN,
+        clocks.awaiting_touch(case),
         clocks=(*kept, *reset),
         touched_at=max((c.touched_at for c in kept if c.touched_at), default=None),
         touched_by=None,
-        close_out_due_at=None,
-        close_out_asked_at=None,
-        resolved_at=None,
-        resolved_by=None,
-        acknowledged_at=None,
-        acknowledged_by=None,
     )
     effects: list[Effect] = [CancelDeadlines(CLOSE_OUT_KINDS)]
     for clock in reset:
@@ -130,7 +125,7 @@ def reassign(case: Case, command: commands.Reassign, ctx: Context) -> Decision:
     changed = replace(case, owner=new_owner, owner_reason=reason, owner_pinned=True, covers_for=None)
     entry = Entry("reassigned", command.actor, {"from": case.owner, "to": new_owner}, {"reason": command.reason})
     card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": f"{reason}: {command.reason}"})
-    return Decision(changed, (entry,), (card,), text=f"Reassigned to {new_owner}.")
+    return Decision(changed, (entry,), (card, *ask_new_owner(changed)), text=f"Reassigned to {new_owner}.")
 
 
 def snooze(case: Case, command: commands.Snooze, ctx: Context) -> Decision:
@@ -207,19 +202,14 @@ def add_note(case: Case, command: commands.AddNote, ctx: Context) -> Decision:
 def _open_again(case: Case, actor: str, reason: str, by: str, ctx: Context) -> Decision:
     clock = clocks.new_clock(case, clocks.REOPENED, ctx, ctx.now)
     changed = replace(
-        case,
-        status=Status.OPEN,
+        clocks.awaiting_touch(case),
         clocks=(*case.clocks, clock),
         reopened=case.reopened + 1,
-        acknowledged_at=None,
-        acknowledged_by=None,
-        resolved_at=None,
-        resolved_by=None,
+        reopened_by=actor,
         closed_at=None,
         ended_by=None,
         promise_kept=None,
-        close_out_due_at=None,
-        close_out_asked_at=None,
+        snoozed_until=None,
         terms=ctx.terms,
         policy_version=ctx.policy_version,
     )

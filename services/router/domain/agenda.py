@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
-from services.router.domain.noise import zone_of
+from services.router.domain.calendar import zone_of
 
 PAGE = 20
 
@@ -44,6 +44,6 @@ class Agenda:
 
 def day_ends(now: datetime, timezone: str | None) -> datetime:
     """The next midnight where the person is."""
-    zone = zone_of(timezone, "UTC")
+    zone = zone_of(timezone)
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)

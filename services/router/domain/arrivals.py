@@ -95,16 +95,9 @@ def join(case: Case, command: commands.Join, ctx: Context) -> Decision:
     clock = clocks.new_clock(case, command.cause, ctx, started_at, command.response_id)
     raised = max(case.severity, command.severity, key=lambda severity: severity.rank)
     changed = replace(
-        case,
-        status=Status.OPEN,
+        clocks.awaiting_touch(case),
         severity=raised,
         clocks=(*case.clocks, clock),
-        acknowledged_at=None,
-        acknowledged_by=None,
-        resolved_at=None,
-        resolved_by=None,
-        close_out_due_at=None,
-        close_out_asked_at=None,
         terms=ctx.terms,
         policy_version=ctx.policy_version,
     )
@@ -153,7 +146,7 @@ def note_revision(case: Case, command: commands.NoteRevision, ctx: Context) -> D
 
 
 def change_owner(case: Case, command: commands.ChangeOwner, ctx: Context) -> Decision:
-    """Whoever had it keeps the card and is not called any more. A close-out question that waits is asked again."""
+    """Whoever had it keeps the card and is not called any more."""
     if case.ended or (case.owner, case.covers_for) == (command.owner, command.covers_for):
         return Decision(case, repeated=True)
     changed = replace(case, owner=command.owner, owner_reason=command.reason, covers_for=command.covers_for)
@@ -161,10 +154,14 @@ def change_owner(case: Case, command: commands.ChangeOwner, ctx: Context) -> Dec
     entry = Entry("owner_changed", command.actor, {**data, **_covering(command.covers_for)})
     if case.owner == command.owner:
         return Decision(changed, (entry,))
-    told = [Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason}, since=command.since)]
-    if case.close_out_asked_at is not None and not case.waiting_clocks:
-        told.append(Tell(NoticeKind.CLOSE_OUT, Priority.REMINDER))
-    return Decision(changed, (entry,), tuple(told))
+    card = Tell(NoticeKind.CARD, Priority.ALERT, data={"why": command.reason}, since=command.since)
+    return Decision(changed, (entry,), (card, *ask_new_owner(changed)))
+
+
+def ask_new_owner(case: Case) -> tuple[Tell, ...]:
+    """A close-out question that waits for an answer is asked again."""
+    waits = case.close_out_asked_at is not None and not case.waiting_clocks and not case.ended
+    return (Tell(NoticeKind.CLOSE_OUT, Priority.REMINDER),) if waits else ()
 
 
 def change_lead(case: Case, command: commands.ChangeLead, ctx: Context) -> Decision:
@@ -198,7 +195,8 @@ def move(case: Case, command: commands.MoveToAccount, ctx: Context) -> Decision:
         "severity": raised.value,
     }
     card = Tell(NoticeKind.CARD, Priority.ALERT, BOTH, data={"why": "the account became known"})
-    return Decision(changed, (Entry("moved", command.actor, data),), (card,))
+    asked = ask_new_owner(changed) if changed.owner != case.owner else ()
+    return Decision(changed, (Entry("moved", command.actor, data),), (card, *asked))
 
 
 def merge(case: Case, command: commands.MergeInto, ctx: Context) -> Decision:
@@ -212,9 +210,8 @@ def absorb(case: Case, command: commands.Absorb, ctx: Context) -> Decision:
     moved = tuple(replace(clock, joined_version=case.version + 1) for clock in command.clocks)
     waiting = any(clock.touched_at is None for clock in moved)
     raised = max(case.severity, command.severity, key=lambda severity: severity.rank)
-    changed = replace(case, clocks=(*case.clocks, *moved), severity=raised)
-    if waiting:
-        changed = replace(changed, status=Status.OPEN, acknowledged_at=None, acknowledged_by=None)
+    changed = clocks.awaiting_touch(case) if waiting else case
+    changed = replace(changed, clocks=(*case.clocks, *moved), severity=raised)
     data = {
         "from_case": command.merged,
         "clocks": [clock.id for clock in moved],
@@ -223,6 +220,8 @@ def absorb(case: Case, command: commands.Absorb, ctx: Context) -> Decision:
     }
     told = Tell(NoticeKind.JOINED, Priority.ALERT, BOTH, data={"words": f"{command.merged} was merged into this case"})
     effects: list[Effect] = [told]
+    if waiting:
+        effects.append(CancelDeadlines(CLOSE_OUT_KINDS))
     if _overdue(moved, ctx) and not _overdue(case.clocks, ctx):
         # The escalation of the merged case ended with it.
         effects.append(StartDeadline(DeadlineKind.ESCALATION, ctx.now + case.terms.escalate_every))

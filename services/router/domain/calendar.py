@@ -1,9 +1,9 @@
-"""Working time: adding a span that counts only while the office is open."""
+"""Working time, where people live: adding a span that counts only while the office is open, and their time zone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _HORIZON_DAYS = 3700  # ten years without one working hour is a broken calendar, not a long weekend
 
@@ -40,3 +40,13 @@ class WorkingCalendar:
     def _at(self, day: date, at: time) -> datetime:
         # Through UTC, so that the span across a change to summer time is real time, not wall time.
         return datetime.combine(day, at, self.zone).astimezone(UTC)
+
+
+def zone_of(*names: str | None) -> ZoneInfo:
+    """The first of these that is a time zone, else UTC."""
+    for name in filter(None, names):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")

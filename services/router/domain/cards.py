@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from services.router.domain import history, scores, spans
-from services.router.domain.case import Case, Severity, Status
+from services.router.domain.case import ENDED, Case, Severity, Status
 from services.router.domain.messages import (
     Action,
     ActionId,
@@ -30,7 +30,6 @@ _EMOJI = {
     Status.DISMISSED: "⚪",
 }
 _ANY = frozenset(Status)
-_ENDED = frozenset({Status.CLOSED, Status.DISMISSED})
 _NOT_CLOSED = _ANY - {Status.CLOSED}
 _AFTER_TOUCH = frozenset({Status.TOUCHED, Status.RESOLVED})
 
@@ -40,11 +39,11 @@ ALLOWED: dict[ActionId, frozenset[Status]] = {
     ActionId.ACKNOWLEDGE: frozenset({Status.OPEN, Status.ACKNOWLEDGED}),
     ActionId.LOG_TOUCH: frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.TOUCHED}),
     ActionId.REASSIGN: _NOT_CLOSED,
-    ActionId.SNOOZE: _ANY - _ENDED,
+    ActionId.SNOOZE: _ANY - ENDED,
     ActionId.RESOLVE: frozenset({Status.TOUCHED}),
-    ActionId.CONFIRM_CLOSED: _ANY - _ENDED,
+    ActionId.CONFIRM_CLOSED: _ANY - ENDED,
     ActionId.STILL_OPEN: _AFTER_TOUCH,
-    ActionId.REOPEN: _ENDED,
+    ActionId.REOPEN: ENDED,
     ActionId.DISMISS: _NOT_CLOSED,
     ActionId.REVEAL: _ANY,
 }

@@ -70,8 +70,8 @@ class TouchClock:
 @dataclass(frozen=True, slots=True)
 class Case:
     """`owner` and `support_lead` are e-mails; `covers_for` is the absent person whose case it is and who gets it back.
-    `ended_by` is who closed or dismissed it. `promise_kept` is the customer's answer at the close-out, None where it
-    was not asked.
+    `ended_by` is who closed or dismissed it, `reopened_by` who opened it again the last time. `promise_kept` is the
+    customer's answer at the close-out, None where it was not asked.
     `version` is what people see and quote; `seq` is the journal's head."""
 
     id: str
@@ -103,6 +103,7 @@ class Case:
     ended_by: str | None = None
     snoozed_until: datetime | None = None
     reopened: int = 0
+    reopened_by: str | None = None
     merged_into: str | None = None
     promise_kept: bool | None = None
     last_command: str | None = None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.router.domain.case import Case, Proof, TouchClock
+from services.router.domain.case import Case, Proof, Status, TouchClock
 from services.router.domain.decision import (
     CLOSE_OUT_KINDS,
     TOUCH_KINDS,
@@ -63,6 +63,25 @@ def cover(case: Case, covered: list[TouchClock], touched_at: datetime, seq: int)
         else clock
         for clock in case.clocks
     )
+
+
+def awaiting_touch(case: Case) -> Case:
+    """Open, whatever was acknowledged, resolved or to be asked after an earlier touch. Its CLOSE_OUT_KINDS must go."""
+    return replace(
+        case,
+        status=Status.OPEN,
+        acknowledged_at=None,
+        acknowledged_by=None,
+        resolved_at=None,
+        resolved_by=None,
+        close_out_due_at=None,
+        close_out_asked_at=None,
+    )
+
+
+def opened_again_at(case: Case) -> datetime | None:
+    """When the case was opened again, the last time."""
+    return max((clock.started_at for clock in case.clocks if clock.cause == REOPENED), default=None)
 
 
 def stop_guarding(covered: list[TouchClock], everything: bool) -> list[Effect]:

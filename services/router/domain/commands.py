@@ -209,7 +209,7 @@ class Absorb(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire(Command):
-    """A deadline fell due: `kind` is one of deadlines.Kind, `step` the place in an escalation."""
+    """A deadline fell due: `kind` is a DeadlineKind, `step` the place in an escalation."""
 
     kind: str
     due_at: datetime

@@ -10,7 +10,7 @@ from services.router.domain import actions, arrivals, commands, firing, proof
 from services.router.domain.case import Case
 from services.router.domain.decision import Context, Decision, InvalidCommand
 
-_REPEAT_WINDOW = timedelta(minutes=15)
+REPEATED_WITHIN = timedelta(minutes=15)
 _MAX_TEXT = 20_000
 
 _DECIDERS: dict[type[commands.Command], Callable[[Case, Any, Context], Decision]] = {
@@ -76,7 +76,7 @@ def fingerprint(command: commands.Command) -> str:
 
 
 def _recent(at: datetime | None, now: datetime) -> bool:
-    return at is not None and now - at <= _REPEAT_WINDOW
+    return at is not None and now - at <= REPEATED_WITHIN
 
 
 _TEXT_FIELDS = {"acknowledgement", "next_step", "reason", "what_was_done", "note"}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.router.domain import commands
 from services.router.domain.arrivals import BOTH, SYSTEM
 from services.router.domain.case import Case, Status
-from services.router.domain.clocks import REOPENED
+from services.router.domain.clocks import opened_again_at
 from services.router.domain.decision import (
     Context,
     DeadlineKind,
@@ -66,7 +66,7 @@ def _breach(case: Case, command: commands.Fire, ctx: Context) -> Decision:
         return Decision(case)
     entry = Entry("touch_breached", SYSTEM, {"clock_id": broken.id, "due_at": iso(broken.due_at)})
     # What was overdue before the case ended is escalated no more: ending it ended that.
-    opened_at = max((clock.started_at for clock in case.clocks if clock.cause == REOPENED), default=case.opened_at)
+    opened_at = opened_again_at(case) or case.opened_at
     already_escalating = any(
         (clock.due_at, clock.id) < (broken.due_at, broken.id) and opened_at <= clock.due_at <= ctx.now
         for clock in case.waiting_clocks
@@ -85,17 +85,15 @@ def _escalate(case: Case, command: commands.Fire, ctx: Context) -> Decision:
     next_person = ctx.chain[min(command.step, len(ctx.chain) - 1)]
     data = {"step": command.step, "due_at": iso(overdue[0].due_at)}
     told = Tell(NoticeKind.ESCALATION, Priority.ESCALATION, (), next_person, data)
-    again = StartDeadline(DeadlineKind.ESCALATION, ctx.now + _every(case, command.step), step=command.step + 1)
+    every = case.terms.escalate_every
+    if command.step + 1 >= len(ctx.chain):
+        every = max(every, _NAG_EVERY)
+    again = StartDeadline(DeadlineKind.ESCALATION, ctx.now + every, step=command.step + 1)
     return Decision(
         case,
         (Entry("escalated", SYSTEM, {"step": command.step, "to": next_person.email, "role": next_person.role}),),
         (told, again),
     )
-
-
-def _every(case: Case, step: int) -> timedelta:
-    # Three is the longest chain there is (csm_manager, support_lead, fallback_owner).
-    return case.terms.escalate_every if step < 2 else max(case.terms.escalate_every, _NAG_EVERY)
 
 
 def _ask(case: Case, command: commands.Fire, ctx: Context) -> Decision:

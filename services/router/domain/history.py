@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.router.domain import spans
+from services.router.domain.arrivals import SYSTEM
 from services.router.domain.messages import Instant, Line
 from services.router.domain.view import EntryView, TouchView
 
-SYSTEM = "system"
 _PROMISE = 240
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from services.router.domain.case import Case, Severity
 from services.router.domain.decision import NoticeKind, Tell
@@ -99,17 +99,6 @@ def held_until(case: Case, policy: NoisePolicy, zone: ZoneInfo, now: datetime, f
     ahead = [clock.due_at for clock in case.waiting_clocks if clock.due_at > now]
     at = min([at, *ahead])
     return at if at > now else None
-
-
-def zone_of(name: str | None, otherwise: str) -> ZoneInfo:
-    """The person's own zone, else the policy's, else UTC."""
-    for known in (name, otherwise):
-        try:
-            if known:
-                return ZoneInfo(known)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-    return ZoneInfo("UTC")
 
 
 def _moments(day: date, local: time, zone: ZoneInfo) -> list[datetime]:

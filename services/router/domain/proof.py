@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from services.router.domain import commands
+from services.router.domain.arrivals import SYSTEM
 from services.router.domain.case import Case, Proof, Reply, Status, TouchClock
+from services.router.domain.clocks import opened_again_at
 from services.router.domain.decision import Context, Decision, Entry
 from services.router.domain.words import iso
 
 _GOOD_FROM = {"csat": 4, "nps": 9, "ces": 5}
-_SYSTEM = "system"
 
 
 def is_good(metric: str, normalised_score: float | None) -> bool:
@@ -33,19 +34,19 @@ def evidenced(case: Case, reply: Reply | None) -> tuple[Case, tuple[Entry, ...]]
         return case, ()
     data = {"replied_at": iso(reply.at), "replied_by": reply.by, "source": reply.source}
     return _raise(
-        case, Proof.EVIDENCED, lambda clock: clock.started_at <= reply.at, Entry("touch_evidenced", _SYSTEM, data)
+        case, Proof.EVIDENCED, lambda clock: clock.started_at <= reply.at, Entry("touch_evidenced", SYSTEM, data)
     )
 
 
 def agreed(case: Case) -> tuple[Case, tuple[Entry, ...]]:
     """The customer agrees at the close-out: confirms the touches since the case was last open again, no earlier ones,
     of which the customer has said that they did not do."""
-    since = max((clock.started_at for clock in case.clocks if clock.cause == "reopened"), default=None)
+    since = opened_again_at(case)
     return _raise(
         case,
         Proof.CONFIRMED,
         lambda clock: since is None or (clock.touched_at or clock.started_at) >= since,
-        Entry("touch_confirmed", _SYSTEM, {"by": "close_out"}),
+        Entry("touch_confirmed", SYSTEM, {"by": "close_out"}),
     )
 
 

@@ -39,6 +39,8 @@ class Stored(Protocol):
     @property
     def flagged(self) -> bool: ...
     @property
+    def late(self) -> bool: ...
+    @property
     def withdrawn(self) -> bool: ...
     @property
     def occurred_at(self) -> datetime: ...
@@ -54,7 +56,8 @@ def revise(known: Stored, scored: FeedbackScored) -> Revision:
     if answer.withdrawn:
         change = Change.NONE if known.withdrawn else Change.WITHDRAWN
         return Revision(change, "The customer withdrew the rating.")
-    was_bad = known.flagged and not known.withdrawn
+    # Nobody was told of what came late: bad again, and not late this time, is news.
+    was_bad = known.flagged and not known.withdrawn and not known.late
     rerated = f"The rating changed from {_number(known.normalised_score)} to {_number(answer.normalised_score)}."
     if scored.flagged and not was_bad:
         return Revision(Change.DETAILS if scored.late else Change.WORSE, rerated)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from services.router.domain import spans
 from services.router.domain.case import Case, Status
 
 
@@ -10,7 +11,7 @@ def iso(at: datetime | None) -> str | None:
 
 
 def clock_time(at: datetime | None) -> str:
-    return "an unknown time" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return "an unknown time" if at is None else spans.utc_minute(at.astimezone(UTC))
 
 
 def already(case: Case) -> str:
@@ -28,6 +29,8 @@ def already(case: Case) -> str:
             return f"Already closed{_by(case.ended_by)} at {clock_time(case.closed_at)}."
         case Status.DISMISSED:
             return f"Already dismissed{_by(case.ended_by)}."
+        case _ if case.reopened_by:
+            return f"Already opened again by {case.reopened_by}: log a touch first."
         case _:
             return "The case is open: log a touch first."
 

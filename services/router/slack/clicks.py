@@ -7,10 +7,9 @@ from typing import Any
 import structlog
 
 from services.router.cases import Applied, Cases, InvalidCommand, NotFound, Refused
-from services.router.domain import cards, commands, history
+from services.router.domain import cards, commands
 from services.router.domain.arrivals import SYSTEM
 from services.router.domain.messages import ActionId
-from services.router.domain.notices import plain
 from services.router.domain.view import CaseView
 from services.router.domain.words import already
 from services.router.slack import modals
@@ -95,7 +94,7 @@ class Clicks:
         view = await self._view(click.case_id)
         if modals.needed(click.action, view):
             if view is not None and view.case.status not in cards.ALLOWED[click.action]:
-                raise Refused(await self._who_was_first(click.case_id, already(view.case)))
+                raise Refused(already(view.case))
             await self._open(click, view)
             return
         applied = await self._apply(click, _command(click, author))
@@ -139,22 +138,10 @@ class Clicks:
             raise NotFound(f"There is no case {case_id}.")
         return view
 
-    async def _who_was_first(self, case_id: str, words: str) -> str:
-        """The refusal, with what the journal says of who brought the case to where it is (G8)."""
-        try:
-            view = await self._view(case_id)
-        except NotFound:
-            return words
-        last = plain(history.last_event(view.last_entry, view.touch)) if view is not None else ""
-        return words if not last or " by " in words else f"{words} {last}."
-
     async def _apply(self, intent: Click | Submission, command: commands.PersonCommand) -> Applied:
-        try:
-            # Sent once more after a time-out the same command is a repeat (G8), whether this one was committed or not.
-            async with asyncio.timeout(_WRITE_SECONDS), self.database.transaction(urgent=True) as tx:
-                applied = await self.cases.apply(tx, intent.case_id, command, self.clock.now())
-        except Refused as refusal:
-            raise Refused(await self._who_was_first(intent.case_id, refusal.text)) from refusal
+        # Sent once more after a time-out the same command is a repeat (G8), whether this one was committed or not.
+        async with asyncio.timeout(_WRITE_SECONDS), self.database.transaction(urgent=True) as tx:
+            applied = await self.cases.apply(tx, intent.case_id, command, self.clock.now())
         self.wake.set()
         self.homes.changed(intent.user.id)
         return applied

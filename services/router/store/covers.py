@@ -68,6 +68,16 @@ async def holding(connection: AsyncConnection, at: datetime) -> list[Cover]:
     return [Cover(*row) for row in await connection.execute(_HOLDING, {"at": at})]
 
 
+async def during(connection: AsyncConnection, begins_at: datetime, ends_at: datetime | None) -> list[Cover]:
+    """Those that hold at some time from then until `ends_at` (None: for ever)."""
+    statement = select(*_COVER).where(
+        covers.c.ended_at.is_(None), or_(covers.c.ends_at.is_(None), covers.c.ends_at > begins_at)
+    )
+    if ends_at is not None:
+        statement = statement.where(covers.c.starts_at < ends_at)
+    return [Cover(*row) for row in await connection.execute(statement)]
+
+
 async def listed(
     connection: AsyncConnection,
     now: datetime,

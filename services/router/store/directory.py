@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -247,10 +247,12 @@ async def disputed_domains(connection: AsyncConnection) -> dict[str, list[str]]:
 
 
 async def adopt_responses(connection: AsyncConnection, account: AccountUpdated) -> None:
-    """Responses of before the account was known count for it from now on."""
+    """Responses of before the account was known count for it from now on, but for domains that others claim too."""
     if account.domains:
+        same = account_domains.c.domain == responses.c.requester_domain
+        disputed = exists().where(same, account_domains.c.account_id != account.id)
         await connection.execute(
             update(responses)
-            .where(responses.c.account_id.is_(None), responses.c.requester_domain.in_(account.domains))
+            .where(responses.c.account_id.is_(None), responses.c.requester_domain.in_(account.domains), ~disputed)
             .values(account_id=account.id)
         )

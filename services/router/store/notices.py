@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.router.tables import cases, notices
@@ -75,15 +75,9 @@ _CARDS_OF = (
     .where(notices.c.case_id.in_(bindparam("cases", expanding=True)), notices.c.kind == "card")
     .order_by(notices.c.created_at.desc())
 )
-_STILL = (
-    select(notices.c.id)
-    .where(notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.state == bindparam("state"))
-    .order_by(notices.c.id)
-    .with_for_update()
-)
-_NOT_YET = (
-    select(notices.c.id)
-    .where(notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.state != bindparam("state"))
+_STATES = (
+    select(notices.c.id, notices.c.state)
+    .where(notices.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(notices.c.id)
     .with_for_update()
 )
@@ -148,7 +142,7 @@ async def claim(
     tx: AsyncConnection, places: Mapping[str, str], threads: Mapping[str, str | None], now: datetime
 ) -> set[str]:
     """Write down that a call for each of these is about to be made, and where to; returns those that still waited."""
-    waiting = await _locked(tx, _STILL, places, "pending")
+    waiting = {id_ for id_, state in await _states(tx, places) if state == "pending"}
     if waiting:
         rows = [{"of": key, "place": places[key], "thread": threads[key], "now": now} for key in sorted(waiting)]
         await tx.execute(_CLAIM, rows)
@@ -159,7 +153,7 @@ async def arrive(tx: AsyncConnection, arrived: Sequence[Arrived]) -> set[str]:
     """These are on display; returns those that were not known to be."""
     if not arrived:
         return set()
-    new = await _locked(tx, _NOT_YET, [item.id for item in arrived], "sent")
+    new = {id_ for id_, state in await _states(tx, [item.id for item in arrived]) if state != "sent"}
     rows = [
         {"of": item.id, "place": item.place, "at_ts": item.ts, "rev": item.rev, "at": item.at}
         for item in arrived
@@ -285,9 +279,9 @@ _ARRIVE = (
 )
 
 
-async def _locked(tx: AsyncConnection, statement: Select[Any], notice_ids: Iterable[str], state: str) -> set[str]:
-    """Those of them for which it holds; locked until the transaction ends (PostgreSQL)."""
-    return set((await tx.execute(statement, {"ids": list(notice_ids), "state": state})).scalars())
+async def _states(tx: AsyncConnection, notice_ids: Iterable[str]) -> Sequence[Any]:
+    """Id and state of each; locked until the transaction ends (PostgreSQL)."""
+    return (await tx.execute(_STATES, {"ids": list(notice_ids)})).all()
 
 
 async def _change(tx: AsyncConnection, notice_id: str, before: Sequence[str], **values: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -100,6 +100,12 @@ async def unseen(connection: AsyncConnection, event_ids: Sequence[str], now: dat
     return fresh
 
 
+async def forget_deliveries(tx: AsyncConnection, before: datetime, most: int) -> int:
+    """Delete at most so many of what was handled before then, the oldest first; returns how many."""
+    old = select(deliveries.c.id).where(deliveries.c.seen_at < before).order_by(deliveries.c.seen_at).limit(most)
+    return int((await tx.execute(delete(deliveries).where(deliveries.c.id.in_(old)))).rowcount)
+
+
 async def load(connection: AsyncConnection, id_: str) -> Known | None:
     row = (await connection.execute(_LOAD, {"id": id_})).first()
     return None if row is None else Known(*row)
@@ -155,14 +161,14 @@ async def earlier_of_person(connection: AsyncConnection, response_id: str, since
     """Case -> responses, of what the same person answered and a case was opened for: by account and e-mail, and on the
     same ticket. This response is among them once it has a case."""
     own = await row_of(connection, response_id)
-    if not own["requester_email"]:
-        return {own["case_id"]: {response_id}} if own["case_id"] else {}
-    same = (responses.c.source == own["source"]) & (responses.c.ticket_id == own["ticket_id"])
-    if own["account_id"] is not None:
-        same = same | ((responses.c.account_id == own["account_id"]) & (responses.c.flagged_at >= since))
-    statement = select(responses.c.id, responses.c.case_id).where(
-        same, responses.c.requester_email == own["requester_email"], responses.c.case_id.is_not(None)
-    )
+    same = [responses.c.id == response_id]
+    if own["requester_email"]:
+        theirs = responses.c.requester_email == own["requester_email"]
+        if own["ticket_id"] is not None:
+            same.append(and_(responses.c.source == own["source"], responses.c.ticket_id == own["ticket_id"], theirs))
+        if own["account_id"] is not None:
+            same.append(and_(responses.c.account_id == own["account_id"], responses.c.flagged_at >= since, theirs))
+    statement = select(responses.c.id, responses.c.case_id).where(or_(*same), responses.c.case_id.is_not(None))
     found: dict[str, set[str]] = {}
     for row in await connection.execute(statement):
         found.setdefault(row.case_id, set()).add(row.id)

@@ -74,7 +74,7 @@ def _newest_entries(condition: ColumnElement[bool]) -> Select[Any]:
 
 
 _LAST_ENTRIES = _newest_entries(journal.c.type.not_in(_UNREMARKABLE))
-_LAST_TOUCHES = _newest_entries(journal.c.type == "touched")
+_LAST_TOUCHES = _newest_entries(journal.c.type.in_(["touched", "touch_corrected"]))
 
 
 async def load_view(connection: AsyncConnection, case_id: str) -> CaseView | None:
@@ -199,7 +199,8 @@ async def _earlier_low(connection: AsyncConnection, found: Collection[Case]) -> 
 
 
 def _touch(entry: EntryView | None, case: Case) -> TouchView | None:
-    if entry is None:
+    """None also when the last one was taken back, and with it what it promised."""
+    if entry is None or entry.type != "touched":
         return None
     data = entry.data
     touch = TouchView(

@@ -137,15 +137,37 @@ async def test_along_a_chain_each_return_gives_the_cases_to_whom_they_belong_the
 
 
 async def test_a_circle_of_covers_falls_to_the_next_role_and_says_why(router: RouterBench) -> None:
+    """One that no new absence closed: what was entered earlier holds again when a later one is taken back."""
     case_id = (await router.low(2)).case.id
     await router.away(ANA, EVA, days=1)
-    entered = await router.away(EVA, ANA, days=1)
+    router.clock.advance(MINUTE)
+    later = await router.away(ANA, TOM, days=1)
+    await router.away(EVA, ANA, days=1)
+    await router.covering.end(later.record.cover.id, LEA)
     case = await case_of(router, case_id)
     assert (case.owner, case.covers_for) == (MAX, ANA)
     assert "the covers go round in a circle" in case.owner_reason
-    assert "circle" in entered.words
     await router.passes(DAY)
     assert (await case_of(router, case_id)).owner == ANA
+
+
+@pytest.mark.parametrize("first", ["the longer", "the shorter"])
+async def test_an_absence_that_would_close_a_circle_is_refused_whichever_comes_first(
+    router: RouterBench, first: str
+) -> None:
+    longer: dict[str, Any] = {"person": ANA, "cover": EVA, "days": 10}
+    shorter: dict[str, Any] = {"person": EVA, "cover": ANA, "starts_in": 2 * DAY, "days": 3}
+    one, other = (longer, shorter) if first == "the longer" else (shorter, longer)
+    await router.away(**one)
+    with pytest.raises(InvalidCommand, match=r"in a circle: .*@us.example -> .*@us.example -> ") as refused:
+        await router.away(**other)
+    assert refused.value.field == "cover"
+    await router.away(**{**other, "cover": TOM})
+
+
+async def test_who_covers_before_and_after_but_not_meanwhile_closes_no_circle(router: RouterBench) -> None:
+    await router.away(ANA, EVA, days=2)
+    await router.away(EVA, ANA, starts_in=2 * DAY, days=2)
 
 
 async def test_a_cover_whom_slack_cannot_reach_any_more_is_passed_over_and_named(router: RouterBench) -> None:

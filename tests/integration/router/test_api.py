@@ -1,5 +1,6 @@
 """The case doors over HTTP: from the list to the closed case, with clear answers to whatever cannot be."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -322,6 +323,36 @@ async def test_a_customer_phoned(router: RouterBench, doors: Doors, http: httpx.
     assert (await http.post("/v1/cases", json={**body, "subject": " "})).json()["errors"][0]["at"] == "body.subject"
     (item,) = (await get(http, "/v1/sla"))["items"]
     assert (item["flagged"], item["touch_pending"]) == (0, 1)
+
+
+async def clocks(router: RouterBench) -> int:
+    return sum(len(view.case.clocks) for view in await router.all_cases())
+
+
+async def test_g8_a_case_opened_by_hand_twice_is_opened_once(router: RouterBench, http: httpx.AsyncClient) -> None:
+    body = {"account_id": "acme", "subject": "She is angry about the invoice", "actor": LEA}
+    answers = await asyncio.gather(*(http.post("/v1/cases", json=body) for _ in range(3)))
+    assert {(answer.status_code, answer.json()["id"]) for answer in answers} == {(201, answers[0].json()["id"])}
+    assert await clocks(router) == 1
+    for another in ({**body, "actor": ANA}, {**body, "subject": "She called again: now it is the export"}):
+        await http.post("/v1/cases", json=another)
+    assert await clocks(router) == 3
+    router.clock.advance(HOUR)
+    await http.post("/v1/cases", json=body)
+    assert await clocks(router) == 4
+
+
+async def test_g8_a_key_tells_a_repetition_however_late(router: RouterBench, http: httpx.AsyncClient) -> None:
+    body = {"account_id": "acme", "subject": "The customer phoned", "actor": LEA}
+    call = {"headers": {"Idempotency-Key": "call-4711"}, "json": body}
+    first = (await http.post("/v1/cases", **call)).json()["id"]
+    gone = {"actor": LEA, "outcome": "customer_left", "what_was_done": "They have left"}
+    assert (await http.post(f"/v1/cases/{first}/close", json=gone)).status_code == 200
+    router.clock.advance(DAY)
+    again = (await http.post("/v1/cases", **call)).json()
+    assert (again["id"], again["status"], await clocks(router)) == (first, "closed", 1)
+    await http.post("/v1/cases", headers={"Idempotency-Key": "call-4712"}, json=body)
+    assert await clocks(router) == 2
 
 
 async def test_accounts_page_by_page_one_and_the_end_of_one(

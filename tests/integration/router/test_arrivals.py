@@ -161,6 +161,33 @@ async def test_after_the_grace_what_is_still_bad_is_alerted_and_its_clock_starte
     assert case.touch_due_at == NOON + DAY
 
 
+async def test_what_turns_bad_later_has_its_clock_from_then_also_after_a_grace(create: Create) -> None:
+    router = await create('[flag]\ngrace = "2m"')
+    await router.account()
+    await router.hears(router.answer(5))
+    router.clock.advance(3 * DAY)
+    await router.hears(router.answer(1))
+    await router.passes(2 * MINUTE)
+    assert (await router.all_cases())[0].case.touch_due_at == NOON + 4 * DAY
+
+
+async def test_what_came_late_is_alerted_when_the_customer_says_it_again_in_time(router: RouterBench) -> None:
+    await router.hears(router.answer(2, late=True))
+    router.clock.advance(HOUR)
+    view = await router.low(1)
+    assert (view.case.status, view.case.touch_due_at) == (Status.OPEN, router.clock.now() + DAY)
+
+
+async def test_a_withdrawn_rating_is_none_to_reopen_a_ticket_after(router: RouterBench) -> None:
+    await router.ticket("solved")
+    await router.hears(router.answer(5))
+    router.clock.advance(MINUTE)
+    await router.hears(router.answer(None, withdrawn=True))
+    router.clock.advance(HOUR)
+    await router.ticket("open")
+    assert await router.all_cases() == []
+
+
 async def test_a_ticket_reopened_after_its_rating_needs_a_person(router: RouterBench) -> None:
     await router.ticket("solved")
     await router.hears(router.answer(5))
@@ -494,3 +521,23 @@ async def a_lock_is_waited_for(router: RouterBench) -> None:
     async with asyncio.timeout(20), router.database.read() as connection:
         while not (await connection.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted"))).first():
             await asyncio.sleep(0.005)
+
+
+async def test_the_close_out_question_that_is_on_its_way_outlives_resolve(router: RouterBench) -> None:
+    case_id = (await router.low(2)).case.id
+    await router.does(case_id, touch(NOON))
+    await router.passes(7 * DAY)
+    await router.does(case_id, commands.Resolve(actor=ANA, outcome="fixed", what_was_done="New export"))
+    assert [row["state"] for row in await router.notices(case_id) if row["kind"] == "close_out"] == ["pending"]
+    await router.does(case_id, commands.ConfirmClosed(actor=ANA))
+    assert [row["state"] for row in await router.notices(case_id) if row["kind"] == "close_out"] == ["dead"]
+
+
+async def test_what_came_from_a_domain_that_two_accounts_claim_counts_for_neither(router: RouterBench) -> None:
+    await router.account(domains=["acme.example", "shared.example"])
+    await router.account("beta", domains=["shared.example"])
+    await router.hears(router.answer(1, record_id="r8", requester_email="x@shared.example", ticket_id="T-8"))
+    await router.account(domains=["acme.example", "shared.example"], changed_at=NOON + MINUTE)
+    router.clock.advance(HOUR)
+    await router.hears(router.answer(2))
+    assert {view.case.account_id: view.earlier_low for view in await router.all_cases()} == {None: 0, "acme": 0}

@@ -125,3 +125,24 @@ async def test_a_reply_told_before_the_status_it_came_with_hides_no_status(route
         row = await directory.ticket_of(connection, "zendesk", "T-9")
     assert row is not None
     assert (row["status"], row["replied_at"]) == ("solved", later)
+
+
+async def test_a_touch_that_was_taken_back_promises_nothing_on_the_card(router: RouterBench) -> None:
+    case_id = (await touched(router)).case.id
+    await router.does(case_id, commands.CorrectTouch(actor=ANA, reason="That was another customer"))
+    card = compose(Notice(NoticeKind.CARD, ANA, "owner", {}), await router.case(case_id), router.clock.now())
+    assert "A fixed export for you" not in repr(card)
+    await router.does(case_id, touch(router.clock.now(), next_step="A call tomorrow"))
+    card = compose(Notice(NoticeKind.CARD, ANA, "owner", {}), await router.case(case_id), router.clock.now())
+    assert "A call tomorrow" in repr(card)
+
+
+async def test_a_good_answer_without_a_ticket_confirms_nothing_of_long_ago(router: RouterBench) -> None:
+    await router.hears(router.answer(2, ticket_id=None, metric="nps"))
+    case_id = (await router.all_cases())[0].case.id
+    await router.does(case_id, touch(router.clock.now()))
+    await router.passes(100 * 24 * HOUR, 24 * HOUR)
+    await router.hears(
+        router.answer(10, ticket_id=None, metric="nps", record_id="r2", requester_email="dora@acme.example")
+    )
+    assert await proof_of(router, case_id) == "claimed"

@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from services.router import tables
 from services.router.channels.base import NotSent, Outcome, Post, RateLimited, Reachable, Sent, Unreachable
 from services.router.domain import cards
 from services.router.domain.notices import plain
@@ -16,7 +18,7 @@ from services.router.store import sources
 from services.router.store.source_views import SourceView, overview
 from shared.errors import PoisonError
 from shared.events.catalog import SourceHeard, source_heard
-from shared.events.envelope import Message
+from shared.events.envelope import Message, from_message
 from tests.support.router import NOON, RouterBench, as_message
 from tests.support.router_doors import Doors
 
@@ -255,6 +257,23 @@ async def test_old_minutes_are_forgotten_and_the_rest_is_kept(listening: Listeni
     async with listening.router.database.read() as connection:
         hours = await sources.hourly(connection, NOON - timedelta(days=1))
     assert sum(hours["zendesk"].values()) == 1
+
+
+async def test_deliveries_of_long_ago_are_forgotten_and_even_then_change_nothing(listening: Listening) -> None:
+    router = listening.router
+    await router.account()
+    long_ago = router.answer(2)
+    await router.hears(long_ago)
+    router.clock.advance(timedelta(days=101))
+    recent = router.answer(1, record_id="r2")
+    await router.hears(recent)
+    await listening.watch.look()
+    async with router.database.read() as connection:
+        known = (await connection.execute(select(tables.deliveries.c.id))).scalars().all()
+    assert known == [from_message(recent).id]
+    before = await router.all_cases()
+    await router.hears(long_ago)
+    assert await router.all_cases() == before
 
 
 async def test_the_api_and_the_console_show_every_source(listening: Listening) -> None:

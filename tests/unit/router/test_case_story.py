@@ -1,11 +1,14 @@
 """The life of a case, as CSMs and auditors would tell it."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.router.domain import commands
-from services.router.domain.case import Severity, Status
+from services.router.domain.case import Severity, Status, TouchClock
+from services.router.domain.decide import decide
 from services.router.domain.decision import (
     TOUCH_KINDS,
     CancelDeadlines,
@@ -16,7 +19,7 @@ from services.router.domain.decision import (
     StartDeadline,
     Tell,
 )
-from tests.support.domain import ANA, LEA, NOON, Story, opened, touch
+from tests.support.domain import ANA, LEA, MAX, NOON, Story, context, opened, touch
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -266,6 +269,13 @@ def test_g8_whoever_comes_too_late_is_told_who_was_first(state: Status) -> None:
         story.touches(actor=LEA)
 
 
+def test_g8_who_says_so_a_second_time_is_told_who_opened_the_case_again(story: Story) -> None:
+    story.touches()
+    story.does(commands.StillOpen(actor=ANA, reason="The export fails again"))
+    with pytest.raises(Refused, match=r"Already opened again by ana@us\.example"):
+        story.does(commands.StillOpen(actor=LEA, reason="It fails"))
+
+
 @pytest.mark.parametrize("state", ALL_STATES)
 @pytest.mark.parametrize("kind", ALLOWED)
 def test_every_command_in_every_state_is_allowed_or_refused_with_words(
@@ -361,3 +371,58 @@ def test_a_case_that_takes_in_an_overdue_one_goes_on_escalating_it(story: Story)
     story.touches()
     story.after(2 * DAY).does(commands.Absorb(actor="system", merged="L-OTHER", clocks=late, severity=Severity.HIGH))
     assert started(story)[DeadlineKind.ESCALATION].due_at == story.now + 4 * HOUR
+
+
+def merged_with_a_waiting_case(story: Story) -> None:
+    waiting = TouchClock("L-ORPHAN:1", "response", story.now, story.now + DAY, 1, "r9")
+    story.does(commands.Absorb(actor="system", merged="L-ORPHAN", clocks=(waiting,), severity=Severity.LOW))
+
+
+@pytest.mark.parametrize(
+    "comes",
+    [Story.joins, merged_with_a_waiting_case, lambda story: story.does(commands.StillOpen(actor=ANA, reason="no"))],
+)
+def test_what_asks_for_a_touch_again_undoes_what_followed_the_last_one(
+    comes: Callable[[Story], object], story: Story
+) -> None:
+    story.touches()
+    story.does(commands.Resolve(actor=ANA, outcome="fixed", what_was_done="New export"))
+    comes(story)
+    case = story.case
+    assert (case.status, case.resolved_at, case.resolved_by, case.close_out_due_at) == (Status.OPEN, None, None, None)
+    cancelled = [effect.kinds for effect in story.decision.effects if isinstance(effect, CancelDeadlines)]
+    assert any(DeadlineKind.CLOSE_OUT in kinds for kinds in cancelled)
+
+
+def test_who_is_given_a_case_whose_close_out_question_waits_is_asked_it(story: Story) -> None:
+    story.touches()
+    story.after(7 * DAY).does(commands.Fire(actor="system", kind="close_out", due_at=story.now))
+    story.does(commands.Reassign(actor=LEA, new_owner=MAX, reason="Ana has left"))
+    assert told(story) == [NoticeKind.CARD, NoticeKind.CLOSE_OUT]
+
+
+def test_a_snooze_ends_with_the_case(story: Story) -> None:
+    story.does(commands.Snooze(actor=ANA, until=NOON + 20 * DAY, reason="Their office is closed"))
+    story.does(commands.Dismiss(actor=ANA, reason="A robot"))
+    story.after(DAY).does(commands.Reopen(actor=LEA, reason="No robot"))
+    reminder = started(story)[DeadlineKind.TOUCH_REMINDER]
+    story.after(20 * HOUR).does(
+        commands.Fire(actor="system", kind="touch_reminder", due_at=story.now, clock_id=reminder.clock_id)
+    )
+    assert told(story) == [NoticeKind.REMINDER]
+
+
+@pytest.mark.parametrize(("people", "again"), [(3, 4 * HOUR), (2, 4 * HOUR), (1, DAY)])
+def test_where_nobody_is_next_the_last_one_is_told_again_daily(story: Story, people: int, again: timedelta) -> None:
+    some = context(story.after(DAY).now)
+    some = replace(some, chain=some.chain[:people])
+    breach = commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1")
+    story.decision = decide(story.case, breach, some)
+    assert started(story)[DeadlineKind.ESCALATION].due_at == story.now + again
+
+
+def test_where_the_next_step_is_due_today_it_may_be_yesterday_in_utc(story: Story) -> None:
+    five_in_los_angeles = datetime(2026, 11, 3, 1, tzinfo=UTC)
+    story.now = five_in_los_angeles
+    story.touches(next_step_due=date(2026, 11, 2))
+    assert story.case.status is Status.TOUCHED

@@ -76,6 +76,7 @@ def test_working_time_adds_up_and_never_ends_while_closed(start: datetime, first
         ('[calendar.x]\ntimezone = "Mars/Olympus"\nmon = ["09:00-17:00"]', "calendar.x.timezone"),
         ('[calendar.x]\nmon = ["nine to five"]', "calendar.x.mon"),
         ('[calendar.x]\nmon = ["17:00-09:00"]', "calendar.x.mon"),
+        ('[calendar.x]\nmon = ["09:00-13:00", "12:00-17:00"]', "calendar.x.mon: the intervals overlap at 12:00"),
         ("[calendar.x]", "calendar.x: no working hours"),
         ('[calendar.x]\nmon = ["09:00-17:00"]\nholidays = "XX"', "calendar.x.holidays"),
         ('[calendar.x]\nmon = ["09:00-17:00"]\ndays_off = ["Xmas"]', "calendar.x.days_off"),
@@ -119,3 +120,10 @@ def test_a_reminder_before_the_opening_is_not_sent() -> None:
 def test_a_holiday_of_the_country_is_a_day_off() -> None:
     calendars = build_calendars(parse_policy(OFFICE))
     assert calendars["office"].is_day_off(date(2026, 12, 25))
+
+
+def test_a_days_intervals_count_in_their_order_however_they_are_listed() -> None:
+    toml = '[calendar.split]\ntimezone = "Europe/Berlin"\nmon = ["13:00-17:00", "09:00-12:00"]\n'
+    assert due(berlin("2026-11-02 08:00"), 4 * HOUR, "split", build_calendars(parse_policy(toml))) == berlin(
+        "2026-11-02 14:00"
+    )

@@ -79,7 +79,7 @@ def scored(score: float | None, flagged: bool, at: datetime = NOON, **facts: Any
 
 def stored(score: float | None, flagged: bool, **facts: Any) -> Any:
     data = {"normalised_score": score, "flagged": flagged, "withdrawn": False, "occurred_at": NOON, "comment_id": None}
-    return SimpleNamespace(**{**data, **facts})
+    return SimpleNamespace(**{**data, "late": False, **facts})
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,7 @@ def stored(score: float | None, flagged: bool, **facts: Any) -> Any:
         (stored(1, True, comment_id="c"), scored(1, True, comment="why"), Change.DETAILS),
         (stored(1, True), scored(None, False, withdrawn=True), Change.WITHDRAWN),
         (stored(1, True, withdrawn=True), scored(1, True), Change.WORSE),
+        (stored(2, True, late=True), scored(1, True), Change.WORSE),
         (stored(1, True), scored(5, False, NOON - timedelta(seconds=1)), Change.NONE),
     ],
 )

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.router.domain.calendar import zone_of
 from services.router.domain.case import Case, Severity
 from services.router.domain.decision import NoticeKind, Priority, Tell
 from services.router.domain.digests import MOST, digest, folded
-from services.router.domain.noise import Answer, again, folds, held_until, next_at, quiet_until, zone_of
+from services.router.domain.noise import Answer, again, folds, held_until, next_at, quiet_until
 from shared.errors import ConfigurationError
 from shared.policy import NoisePolicy, QuietHours, parse_policy
 from tests.support.case_views import ACCOUNT
