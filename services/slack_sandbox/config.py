@@ -59,6 +59,8 @@ class SandboxChannel:
     is_private: bool = False
     is_archived: bool = False
     is_ext_shared: bool = False
+    is_org_shared: bool = False
+    is_pending_ext_shared: bool = False
     bot_is_member: bool = True
     is_im: bool = False
     is_mpim: bool = False

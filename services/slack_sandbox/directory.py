@@ -211,8 +211,9 @@ class Directory:
             "is_im": channel.is_im,
             "is_mpim": channel.is_mpim,
             "is_archived": channel.is_archived,
-            "is_org_shared": False,
+            "is_org_shared": channel.is_org_shared,
             "is_ext_shared": channel.is_ext_shared,
+            "is_pending_ext_shared": channel.is_pending_ext_shared,
             "context_team_id": self.config.team_id,
         }
         if channel.is_im:
@@ -225,7 +226,7 @@ class Directory:
             "is_channel": not channel.is_private,
             "is_group": channel.is_private and not channel.is_mpim,
             "is_private": channel.is_private,
-            "is_shared": channel.is_ext_shared,
+            "is_shared": channel.is_ext_shared or channel.is_org_shared,
             "is_member": channel.bot_is_member,
             "num_members": len(self.members(channel)),
         }

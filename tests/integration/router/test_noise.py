@@ -204,6 +204,15 @@ async def test_a_folded_alert_comes_out_with_its_reminder(database_url: str) -> 
     await router.close()
 
 
+@pytest.mark.parametrize(("days", "at_once"), [(6, False), (8, True)])
+async def test_the_budget_is_that_of_the_last_seven_days(busy: RouterBench, days: int, at_once: bool) -> None:
+    for name in "ab":
+        await busy.low(2, record_id=name, requester_email=f"x@{name}.example")
+    busy.clock.advance(days * DAY)
+    await busy.low(2, record_id="c", requester_email="x@c.example")
+    assert (await held_cards(busy, ANA) == []) is at_once
+
+
 async def test_a_raised_severity_lets_the_held_card_out(busy: RouterBench) -> None:
     for name in "abc":
         await busy.low(2, record_id=name, requester_email=f"x@{name}.example")

@@ -1,10 +1,13 @@
 """Channels show what their profile allows, Reveal is checked and journaled, and shared channels get nothing."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from services.router.channels.slack import SHARED_MARKS
+from services.router.domain import commands
 from tests.support.slack_bench import ANA, CHANNEL, LEA, MAX, OPS, POLICY, SlackBench, slack_bench
 
 SECRET_WORDS = "The export fails every morning"
@@ -47,8 +50,9 @@ async def test_whom_the_case_does_not_concern_is_refused_and_nothing_is_shown(ch
     assert "revealed" not in {entry.type for entry in await channel.journal(view.case.id)}
 
 
-async def test_a_channel_shared_with_another_company_gets_nothing(channel: SlackBench) -> None:
-    channel.sandbox.directory.visible_channel(CHANNEL).is_ext_shared = True
+@pytest.mark.parametrize("mark", SHARED_MARKS)
+async def test_a_channel_shared_with_another_company_gets_nothing(channel: SlackBench, mark: str) -> None:
+    channel.sandbox.update_channel(CHANNEL, **{mark: True})
     async with channel.sending():
         await channel.low(2, comment=SECRET_WORDS)
 
@@ -59,6 +63,22 @@ async def test_a_channel_shared_with_another_company_gets_nothing(channel: Slack
     assert channel.sandbox.messages(channel=CHANNEL) == []
     errors = {row["error"] for row in await channel.notices() if row["state"] == "parked"}
     assert errors == {"the channel is shared with another company, whose people could read it"}
+
+
+async def test_once_its_channel_is_shared_a_card_there_says_nothing_more(channel: SlackBench) -> None:
+    async with channel.sending(channel.service()):
+        view = await channel.low(2)
+        await channel.sent(2)
+    channel.sandbox.update_channel(CHANNEL, is_ext_shared=True)
+    await channel.does(view.case.id, commands.AddNote(actor=ANA, note="They may cancel"))
+    async with channel.sending(channel.service()):
+        await channel.until(partial(_drawn, channel))
+    assert "They may cancel" not in str(channel.sandbox.messages(channel=CHANNEL))
+
+
+async def _drawn(bench: SlackBench) -> bool:
+    """Nothing more is to be shown of any card."""
+    return all(row["published_rev"] >= row["desired_rev"] for row in await bench.notices())
 
 
 def _whispers(bench: SlackBench) -> list[str]:
