@@ -102,8 +102,9 @@ def held_until(case: Case, policy: NoisePolicy, zone: ZoneInfo, now: datetime, f
 
 
 def _moments(day: date, local: time, zone: ZoneInfo) -> list[datetime]:
-    """Twice where the clocks are put back over it."""
-    return [datetime.combine(day, local.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1)]
+    """Twice where the clocks are put back over it; where they are put forward over it, that much later."""
+    first, second = (datetime.combine(day, local.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
+    return [first] if first > second else [first, second]
 
 
 def _says_nothing_new(new: Answer, earlier: Answer) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.router.domain.calendar import zone_of
@@ -108,13 +108,17 @@ def test_the_next_time_of_day_is_ahead_and_no_more_than_a_day_and_a_change_of_cl
         assert str(zone) == "Pacific/Apia", "only there a whole day was left out"
 
 
+# Half past two, when the hour from two to three is left out.
+@example(datetime(2026, 3, 8, 5, tzinfo=UTC), ZoneInfo("America/New_York"), (time(20), time(2, 30)))
 @given(moments, zones, quiets)
 def test_quiet_hours_end_and_what_is_said_then_is_not_in_them(
     now: datetime, zone: ZoneInfo, hours: tuple[time, time]
 ) -> None:
     quiet = QuietHours.model_validate({"from": hours[0], "until": hours[1]})
     at = quiet_until(quiet, zone, now)
-    assert at is None or now < at <= now + timedelta(hours=49)
+    if at is not None:
+        assert now < at <= now + timedelta(hours=49)
+        assert quiet_until(quiet, zone, at) is None
 
 
 @given(
@@ -147,6 +151,8 @@ def test_at_night_everything_but_the_critical_waits_for_the_morning() -> None:
     policy, night = NoisePolicy(quiet=NIGHT), datetime(2026, 11, 2, 22, tzinfo=UTC)
     berlin = ZoneInfo("Europe/Berlin")
     assert held_until(case(Severity.HIGH, night + DAY), policy, berlin, night) == datetime(2026, 11, 3, 6, tzinfo=UTC)
+    small_hours = datetime(2026, 11, 3, 2, tzinfo=UTC)
+    assert held_until(case(Severity.HIGH, night + DAY), policy, berlin, small_hours) == small_hours + 4 * 60 * MINUTE
     assert held_until(case(Severity.CRITICAL, night + DAY), policy, berlin, night) is None
     assert held_until(case(Severity.HIGH, night + DAY), policy, berlin, night + 10 * timedelta(hours=1)) is None
     assert held_until(case(Severity.HIGH, night + MINUTE), policy, berlin, night) == night + MINUTE
