@@ -159,6 +159,13 @@ def test_at_night_everything_but_the_critical_waits_for_the_morning() -> None:
     assert held_until(case(Severity.HIGH, night - DAY), policy, berlin, night) == datetime(2026, 11, 3, 6, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(("hour", "waits"), [(10, False), (11, True), (17, True), (18, False), (23, False)])
+def test_hours_within_one_day_are_quiet_from_the_first_until_the_last(hour: int, waits: bool) -> None:
+    midday = QuietHours.model_validate({"from": time(11), "until": time(18)})
+    now = NOON.replace(hour=hour)
+    assert quiet_until(midday, ZoneInfo("UTC"), now) == (NOON.replace(hour=18) if waits else None)
+
+
 NEW = Tell(NoticeKind.CARD, Priority.ALERT, ("owner", "support_lead"), since=NOON)
 FAR = replace(ACCOUNT, renewal_date=date(2028, 1, 1))
 

@@ -35,6 +35,7 @@ WORST = [
     "a" * LONG,
     "<!date^1^{date}|x>",
     "&lt;!channel&gt;",
+    "fine \u202e!ton \u2066really",
     "",
     " \n ",
 ]
@@ -46,6 +47,7 @@ HOSTILE = st.text(
     max_size=700,
 ) | st.sampled_from(WORST)
 MENTION = re.compile(r"<[!@#][^>]*>")
+TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def drawn(kind: NoticeKind, shown: Any, role: str = "owner", now: Any = NOON, **data: Any) -> Rendered:
@@ -129,6 +131,8 @@ def test_no_customer_text_breaks_a_card_or_pings_anybody(text: str, other: str, 
     for said in (card.text, *_texts(card.blocks)):
         assert not [found for found in MENTION.findall(said) if not ours.fullmatch(found)]
         assert all(url.startswith(("<https://desk.example/", f"<{URL}")) for url in re.findall(r"<https?:[^|>]*", said))
+        assert not TURNS.search(said), "the rest of the card could be read backwards"
+    assert all(text["verbatim"] for text in _mrkdwn(card.blocks)), "or Slack makes links and mentions of its own"
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
@@ -226,6 +230,12 @@ def test_the_close_out_question_repeats_what_was_promised() -> None:
     assert "A fixed export" in said
     assert "case.confirm_closed" in said
     assert "case.still_open" in said
+
+
+def _mrkdwn(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        return [value] if value.get("type") == "mrkdwn" else _mrkdwn(list(value.values()))
+    return [text for inner in value for text in _mrkdwn(inner)] if isinstance(value, list) else []
 
 
 def _texts(value: Any) -> list[str]:

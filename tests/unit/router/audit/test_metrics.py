@@ -61,6 +61,11 @@ def test_an_alert_nobody_has_seen_counts_with_its_age() -> None:
     assert figure("alert_p99_s", quick, quick, PROMISE) == 30 * 3600
 
 
+def test_an_alert_that_was_never_needed_has_no_age() -> None:
+    assert figure("alert_p99_s", replace(PROMISE, status="dismissed")) is None
+    assert figure("alert_p99_s", replace(PROMISE, response_id=None, cause="reopened")) is None
+
+
 def test_a_case_counts_once_however_many_answers_joined_it() -> None:
     closed = replace(PROMISE, status="closed", closed_at=NOW, close_out_due_at=NOW, touched_at=NOW)
     joined = replace(closed, clock_id="L-A:3", opens=False)
