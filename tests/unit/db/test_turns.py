@@ -29,22 +29,18 @@ async def test_whoever_gives_up_holds_nobody_up() -> None:
         nonlocal inside
         async with turns.turn(urgent=dice.random() < 0.3):
             inside += 1
-            assert inside == 1, "two at a time"
-            for _ in range(dice.randrange(3)):
-                await asyncio.sleep(0)
-            inside -= 1
+            try:
+                assert inside == 1, "two at a time"
+                for _ in range(dice.randrange(3)):
+                    await asyncio.sleep(0)
+            finally:
+                inside -= 1
 
-    async def guarded() -> None:
-        nonlocal inside
-        try:
-            await work()
-        except asyncio.CancelledError:
-            inside = 0
-
-    tasks = [asyncio.create_task(guarded()) for _ in range(300)]
+    tasks = [asyncio.create_task(work()) for _ in range(300)]
     for task in dice.sample(tasks, 150):
         await asyncio.sleep(0)
         task.cancel()
-    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    ends = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert {type(end) for end in ends} == {type(None), asyncio.CancelledError}
     async with asyncio.timeout(1), turns.turn():
         pass
