@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.examples import examples
 
 pytest_plugins = [
+    "tests.support.isolation",
     "tests.support.fixtures",
     "tests.support.buses",
     "tests.support.databases",
