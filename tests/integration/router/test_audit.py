@@ -152,6 +152,20 @@ async def test_a_person_is_erased_and_the_chain_still_holds(router: RouterBench)
     assert measure(await from_rows(router), NOON)["flagged"] == 1
 
 
+async def test_g10_what_stands_for_erased_words_lets_nobody_guess_them(router: RouterBench) -> None:
+    """Twice the same words leave two digests; what they were salted with goes with the words."""
+    for number in range(2):
+        await router.low(comment="Call me on 555-0100", record_id=f"r{number}", requester_email="dora@acme.example")
+    kept = select(tables.texts).where(tables.texts.c.response_id.is_not(None))
+    async with router.database.transaction() as tx:
+        before = (await tx.execute(kept)).mappings().all()
+        await erase_person(tx, "dora@acme.example")
+        after = (await tx.execute(kept)).mappings().all()
+    assert len({row["digest"] for row in before}) == 2
+    assert {row["digest"] for row in after} == {row["digest"] for row in before}
+    assert {(row["body"], row["salt"]) for row in after} == {(None, "")}
+
+
 async def test_the_invariants_name_what_breaks_them(router: RouterBench) -> None:
     case = (await router.low()).case
     assert await broken(router) == set()
