@@ -1,4 +1,4 @@
-"""An account's support lead changes: open cases follow and the new lead gets their cards; ended ones stay as they were."""
+"""When the support lead of an account changes, open cases follow with a card each; ended ones stay as they were."""
 
 from datetime import timedelta
 
