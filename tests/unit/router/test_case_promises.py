@@ -1,14 +1,17 @@
 """What a case promised holds: counted from when things happened, by the policy of then, whatever people press later."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.router.domain import commands
 from services.router.domain.case import Status
+from services.router.domain.decide import decide
 from services.router.domain.decision import ALL_KINDS, CancelDeadlines, DeadlineKind, Refused, StartDeadline
+from services.router.domain.owners import Choice
 from services.router.domain.sla import Terms
-from tests.support.domain import ANA, LEA, NOON, Story
+from tests.support.domain import ANA, LEA, NOON, Story, context
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -20,10 +23,6 @@ def story() -> Story:
 
 def starts(story: Story, kind: DeadlineKind) -> list[StartDeadline]:
     return [effect for effect in story.decision.effects if isinstance(effect, StartDeadline) and effect.kind is kind]
-
-
-def fires(story: Story, kind: DeadlineKind, step: int = 0) -> None:
-    story.does(commands.Fire(actor="system", kind=kind.value, due_at=story.now, step=step))
 
 
 def test_the_close_out_counts_from_the_touch_not_from_when_it_was_logged(story: Story) -> None:
@@ -45,7 +44,7 @@ def test_a_later_policy_changes_nothing_of_what_a_case_has_promised(story: Story
     story.after(HOUR).touches()
     assert story.case.close_out_due_at == story.now + 7 * DAY
     story.after(7 * DAY)
-    fires(story, DeadlineKind.CLOSE_OUT)
+    story.does(commands.Fire(actor="system", kind="close_out", due_at=story.now))
     (overdue,) = starts(story, DeadlineKind.CLOSE_OUT_OVERDUE)
     assert overdue.due_at == story.now + 2 * DAY
 
@@ -68,10 +67,12 @@ def test_what_a_new_policy_promises_holds_for_clocks_that_start_under_it(story: 
 def test_the_last_of_the_chain_is_told_again_daily_not_every_few_hours(
     story: Story, step: int, again: timedelta
 ) -> None:
-    story.after(DAY)
-    fires(story, DeadlineKind.ESCALATION, step)
+    chain = tuple(Choice(f"{role}@us.example", role, "by policy") for role in ("manager", "lead", "fallback"))
+    now = NOON + DAY
+    fire = commands.Fire(actor="system", kind="escalation", due_at=now, step=step)
+    story.decision = decide(story.case, fire, replace(context(now), chain=chain))
     (following,) = starts(story, DeadlineKind.ESCALATION)
-    assert (following.due_at, following.step) == (story.now + again, step + 1)
+    assert (following.due_at, following.step) == (now + again, step + 1)
 
 
 ENDINGS = {
