@@ -27,7 +27,7 @@ from shared import ids
 from shared.db.engine import Database
 from shared.errors import TransientError
 from shared.observability import NOTICE_QUEUE_AGE
-from shared.runtime import Runtime
+from shared.runtime import Runtime, sleep_or_stop
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ class Delivery:
                 except TransientError as error:
                     log.warning("delivery_waits", error=str(error))
                     again = False
-                    await self._clock.sleep(_AFTER_OUTAGE)
+                    await sleep_or_stop(self._clock, _AFTER_OUTAGE, stop)
                 if not again:
                     await self._pause(stop)
         finally:
