@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.translating import one, translate
 
 from services.commands.samples import Samples, signed
 from services.commands.welcome import curl
@@ -15,7 +16,6 @@ from services.ingest.sources import BY_NAME
 from services.ingest.sources.base import WebhookRequest
 from shared.events.catalog import SurveyResponded
 from shared.settings import Settings
-from tests.support.translating import one, translate
 
 
 @pytest.fixture
