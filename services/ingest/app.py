@@ -38,7 +38,7 @@ def build(runtime: Runtime) -> Service:
         *documentation().routes,
     ]
     enrichments = {name: Enrichment(runtime.bus, runtime.clock, vendors[name], hearing) for name in needs_of(vendors)}
-    thin = {name: one.loop(runtime) for name, one in enrichments.items()}
+    thin = {name: loop for one in enrichments.values() for name, loop in one.loops(runtime).items()}
     reconcilers = {name: Reconciler(runtime.bus, runtime.clock, one, hearing) for name, one in vendors.items()}
 
     async def close() -> None:
@@ -50,12 +50,12 @@ def build(runtime: Runtime) -> Service:
         lanes={"/v1/webhooks/": Webhooks(door, sources, sources_of(runtime.policy.sources))},
         loops=[
             Loop("hearing", hearing.run),
-            *(Loop(f"enrichment {name}", loop.run) for name, loop in thin.items()),
+            *(Loop(name, loop.run) for name, loop in thin.items()),
             *(Loop(f"reconciler {name}", one.run) for name, one in reconcilers.items() if one.switched_on),
         ],
         checks=[
             Check("bus", runtime.bus.ping),
-            *(Check(f"enrichment {name}", loop.check, needed_for_ready=False) for name, loop in thin.items()),
+            *(Check(name, loop.check, needed_for_ready=False) for name, loop in thin.items()),
         ],
         close=close,
     )

@@ -7,7 +7,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -38,22 +37,6 @@ _responses = msgspec.json.Decoder(SurveyResponded)
 _tickets = msgspec.json.Decoder(TicketChanged)
 
 
-class EnrichmentLoops(NamedTuple):
-    """Two loops, so that whoever waits for a vendor to come back has nobody behind him with a deadline."""
-
-    prompt: ConsumerLoop
-    overdue: ConsumerLoop
-
-    async def run(self, stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self.prompt.run(stop))
-            both.create_task(self.overdue.run(stop))
-
-    async def check(self) -> None:
-        await self.prompt.check()
-        await self.overdue.check()
-
-
 class Enrichment:
     """The thin events of one vendor. Each vendor has groups of its own: one that does not answer holds up nobody
     else, and what waits is read again after a restart, because offsets follow effects (G3)."""
@@ -68,14 +51,17 @@ class Enrichment:
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._client: Client | None = None
 
-    def loop(self, runtime: Runtime) -> EnrichmentLoops:
+    def loops(self, runtime: Runtime) -> dict[str, ConsumerLoop]:
+        """Two, by name, so that whoever waits for a vendor to come back has nobody behind him with a deadline."""
+
         def of(group: str, topic: Topic, handle: Handle) -> ConsumerLoop:
             name = f"{group}-{self._name}"
             return ConsumerLoop(runtime.bus, name, [topic.name], handle, runtime.clock, max_records=_BATCH)
 
-        return EnrichmentLoops(
-            of(GROUP, FEEDBACK_THIN, self.handle), of(OVERDUE_GROUP, FEEDBACK_OVERDUE, self.handle_overdue)
-        )
+        return {
+            f"enrichment {self._name}": of(GROUP, FEEDBACK_THIN, self.handle),
+            f"enrichment {self._name}, overdue": of(OVERDUE_GROUP, FEEDBACK_OVERDUE, self.handle_overdue),
+        }
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Every event goes on by its deadline, enriched or not. Raises the vendor's TransientError when there is time

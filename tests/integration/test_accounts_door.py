@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from services.ingest.accounts import BODY_LIMIT, MAX_BATCH
+from services.ingest.accounts import MAX_BATCH
+from shared.web import BODY_LIMIT
 from tests.support.ingest import ADMIN, Ingest, running_ingest
 
 TOPIC = "accounts.updated"
@@ -83,6 +84,12 @@ async def test_an_id_that_no_address_can_have_is_refused_alone_and_in_a_batch(ac
         assert [answer.json()["errors"][0]["at"] for answer in (alone, batch)] == ["path.account_id", "body.items.1.id"]
         assert "part of an address" in alone.json()["errors"][0]["problem"]
         assert ingest.log.records == []
+
+
+async def test_an_id_with_a_line_break_is_refused_as_such_and_not_as_a_missing_page() -> None:
+    async with running_ingest() as ingest:
+        answer = await put(ingest, "a%0Ab", {})
+        assert (answer.status_code, answer.json()["errors"][0]["at"]) == (422, "path.account_id")
 
 
 @pytest.mark.parametrize("account_id", ["Acme & Söhne", "株式会社", "a?b#c%2F", "crm:17+x"])

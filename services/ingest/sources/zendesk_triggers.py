@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from services.ingest.scales import Score
+from services.ingest.sources import rating
 from services.ingest.sources.base import Feedback, Options, Translation, Unprocessable, accept, handshake, ignore
 from services.ingest.sources.reading import (
     Identifier,
@@ -89,11 +90,8 @@ def _response(read: _Template, about: dict[str, Any], options: Options, *, must:
         return None
     return SurveyResponded(
         record_id=f"csat:{about['ticket_id']}",
-        metric=score.metric,
-        raw_score=score.raw,
-        raw_scale=score.raw_scale,
-        normalised_score=score.normalised,
         comment=comment_of(satisfaction.comment),
+        **rating.fields(score),
         **about,
     )
 
