@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,6 @@ from tests.support.router import NOON, RouterBench
 from tests.support.router_doors import Doors
 
 ALL_TIME = Window(NOON - 365 * DAY, NOON + 3650 * DAY)
-
-
-@pytest.fixture
-async def router(database_url: str) -> AsyncIterator[RouterBench]:
-    bench = await RouterBench.create(database_url)
-    await bench.account()
-    yield bench
-    await bench.close()
 
 
 async def from_rows(router: RouterBench) -> list[Promise]:

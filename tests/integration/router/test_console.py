@@ -31,14 +31,6 @@ TOUCH = {
 
 
 @pytest.fixture
-async def router(database_url: str) -> AsyncIterator[RouterBench]:
-    bench = await RouterBench.create(database_url)
-    await bench.account()
-    yield bench
-    await bench.close()
-
-
-@pytest.fixture
 def doors(router: RouterBench) -> Doors:
     return Doors(router)
 

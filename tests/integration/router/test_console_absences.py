@@ -17,14 +17,6 @@ AWAY = {"person": ANA, "cover": EVA, "last_day": "2026-11-06", "timezone": "Euro
 
 
 @pytest.fixture
-async def router(database_url: str) -> AsyncIterator[RouterBench]:
-    bench = await RouterBench.create(database_url)
-    await bench.account()
-    yield bench
-    await bench.close()
-
-
-@pytest.fixture
 async def lea(router: RouterBench) -> AsyncIterator[httpx.AsyncClient]:
     doors = Doors(router)
     async with doors.client(token=None) as client:

@@ -1,9 +1,6 @@
 """What a touch rests on, from the helpdesk's events and the customer's answers to card, API and figures."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import pytest
 
 from services.router.audit.facts.promises import read_promises
 from services.router.audit.figures import measure
@@ -19,14 +16,6 @@ from tests.support.domain import ANA, touch
 from tests.support.router import NOON, RouterBench
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def router(database_url: str) -> AsyncIterator[RouterBench]:
-    bench = await RouterBench.create(database_url)
-    await bench.account()
-    yield bench
-    await bench.close()
 
 
 async def touched(router: RouterBench) -> CaseView:

@@ -78,7 +78,7 @@ async def is_looked_at(router: RouterBench) -> None:
         await notices.waiting(connection, now, 10, ())
         await notices.unsettled(connection)
         await notices.stale_cards(connection, 10)
-        await notices.parked(connection)
+        await notices.parked_until(connection, now)
         await notices.oldest_waiting(connection)
         await mails.waiting(connection, now, now - HOUR, 10)
         await mails.unheard(connection, ["card"], now, 10)
