@@ -130,7 +130,7 @@ def _joined(case: _History, entry: JournalEntry) -> None:
     case.severity = entry.data.get("severity", case.severity)
     if "clock_id" not in entry.data:  # a merged case came in, whose journal told of its clocks
         if any(clock.touched_at is None for clock in case.clocks.values()):
-            case.status = "open"
+            case.status, case.close_out_due_at = "open", None
         return
     case.status, case.close_out_due_at = "open", None
     _start(case, entry, entry.data["cause"], _at(entry.data["flagged_at"]) or entry.at)

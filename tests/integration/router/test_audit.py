@@ -22,6 +22,7 @@ from services.router.audit.recompute import recompute
 from services.router.audit.service import audit_round, patrol
 from services.router.audit.verification import Flaw, verify_cases, verify_next
 from services.router.domain import commands
+from services.router.domain.case import Status
 from services.router.store.erasure import erase_person
 from tests.support.domain import ANA, touch
 from tests.support.examples import examples
@@ -93,6 +94,16 @@ async def test_a_merged_orphan_keeps_its_alert_and_counts_once(router: RouterBen
     figures = measure(await from_rows(router), router.clock.now())
     assert (figures["flagged"], figures["alert_p99_s"], figures["unowned"]) == (2, 1.0, 0)
     assert measure(await from_journal(router), router.clock.now()) == figures
+    assert await flaws(router) == []
+
+
+async def test_a_touched_case_that_a_waiting_one_is_merged_into_has_no_close_out_any_more(router: RouterBench) -> None:
+    first = (await router.low(record_id="r1", requester_email="x@stray.example")).case
+    await router.does(first.id, touch(router.clock.now()))
+    await router.low(record_id="r2", requester_email="y@other.example")
+    await router.account(domains=["stray.example", "other.example"])
+    [merged] = [view for view in await router.all_cases() if view.case.status != "closed"]
+    assert (merged.case.status, merged.case.close_out_due_at) == (Status.OPEN, None)
     assert await flaws(router) == []
 
 
