@@ -139,7 +139,8 @@ class Lanes:
         path = scope.get("path", "")
         for prefix, lane in self._lanes:
             if scope["type"] == "http" and path.startswith(prefix):
-                return await self._drive(lane, {**scope, "lane": path[len(prefix) :]}, receive, send)
+                scope["lane"] = path[len(prefix) :]
+                return await self._drive(lane, scope, receive, send)
         await self._app(scope, receive, send)
 
     async def _drive(self, lane: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

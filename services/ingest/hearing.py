@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -57,7 +57,7 @@ class Hearing:
         self._every = every
         self._instance = ids.new_id()
         self._seq = 0
-        self._minutes: dict[tuple[str, datetime], Minute] = {}
+        self._minutes: dict[tuple[str, int], Minute] = {}
         self._untold: list[SourceHeard] = []
         self._announced_at: datetime | None = None
 
@@ -105,7 +105,7 @@ class Hearing:
         now = self._clock.now()
         announcing = self._announced_at is None or now - self._announced_at >= ANNOUNCE_EVERY
         minutes, self._minutes = self._minutes, {}
-        self._untold += [self._heard(source, at, minute, now) for (source, at), minute in minutes.items()]
+        self._untold += [self._heard(source, number, minute, now) for (source, number), minute in minutes.items()]
         if announcing:
             told = {source for source, _ in minutes}
             self._untold += [
@@ -123,14 +123,14 @@ class Hearing:
             del self._untold[:-_MOST_KEPT]
             log.warning("hearing_untold", waiting=len(self._untold), error=str(error))
 
-    def _heard(self, source: str, at: datetime, minute: Minute, now: datetime) -> SourceHeard:
+    def _heard(self, source: str, number: int, minute: Minute, now: datetime) -> SourceHeard:
         self._seq += 1
         return SourceHeard(
             source=source,
             instance=self._instance,
             seq=self._seq,
             at=now,
-            minute=at,
+            minute=datetime.fromtimestamp(number * 60, UTC),
             accepted=minute.accepted,
             ignored=dict(minute.ignored),
             rejected=dict(minute.rejected),
@@ -145,7 +145,7 @@ class Hearing:
         return self._minute_of(source, self._clock.now())
 
     def _minute_of(self, source: str, at: datetime) -> Minute:
-        key = source, _minute(at)
+        key = source, _minute(at)  # a number, for to hash an instant costs as much as all the rest
         return self._minutes.get(key) or self._minutes.setdefault(key, Minute())
 
     def _count(self, reasons: Counter[str], reason: str) -> None:
@@ -153,5 +153,6 @@ class Hearing:
         reasons[short if short in reasons or len(reasons) < _MOST_REASONS else "other reasons"] += 1
 
 
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
+def _minute(at: datetime) -> int:
+    """Whole minutes since 1970."""
+    return int(at.timestamp() // 60)

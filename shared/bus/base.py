@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple, Protocol
+from zlib import crc32
 
 from shared.events.envelope import Message, Record
 
@@ -23,6 +24,11 @@ class Topic:
 class Partition(NamedTuple):
     topic: str
     number: int
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where a key's records go, on both buses: by CRC-32, as librdkafka's clients do unless told otherwise."""
+    return crc32(key) % partitions
 
 
 OnRevoke = Callable[[Sequence[Partition]], Awaitable[None]]

@@ -3,14 +3,13 @@
 import asyncio
 import fcntl
 import os
-import zlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from shared.bus.base import OnRevoke, Partition, Topic
+from shared.bus.base import OnRevoke, Partition, Topic, partition_of
 from shared.bus.eventconsumer import EventLogConsumer, to_message, to_row
 from shared.bus.eventfile import Span
 from shared.bus.eventstore import EventStore
@@ -64,7 +63,7 @@ class SqliteEventLog:
         rows = []
         for record in records:
             check_size(record)
-            partition = Partition(record.topic, zlib.crc32(record.key) % await self._partitions(record.topic))
+            partition = Partition(record.topic, partition_of(record.key, await self._partitions(record.topic)))
             rows.append(to_row(partition, record, now))
         if rows:
             await self._store.append(rows)

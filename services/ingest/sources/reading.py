@@ -163,10 +163,12 @@ def identifier(value: Identifier | None, name: str) -> str:
 
 
 def optional_identifier(value: Identifier | None, name: str) -> str | None:
-    found = None if value is None else present(clean(value) if isinstance(value, str) else str(value))
-    if found is not None and len(found) > MAX_ID:
+    if value is None:
+        return None
+    found = clean(value).strip() if isinstance(value, str) else str(value)
+    if len(found) > MAX_ID:
         raise Unprocessable(f"{name} is longer than {MAX_ID} characters.")
-    return found
+    return found or None
 
 
 def email_of(value: str | None) -> str | None:
@@ -206,20 +208,16 @@ class Person(msgspec.Struct):
 
 def assigned(who: Person | None, where: str) -> dict[str, Any] | None:
     """The assignee of an event; `where` is the path, for the words of a refusal."""
-    found = who or Person()
-    return person(
-        id=optional_identifier(found.id, f"{where}.id"), name=present(found.name), email=email_of(found.email)
-    )
+    if who is None:
+        return None
+    return person(id=optional_identifier(who.id, f"{where}.id"), name=present(who.name), email=email_of(who.email))
 
 
 def asked_by(email: str | None, name: str | None = None, **hints: Any) -> dict[str, Any]:
     """The requester of an event, and what may find the account: the hints that have a value, and the domain."""
     address = email_of(email)
-    return {
-        "requester_email": address,
-        "requester_name": present(name),
-        "account_hint": known(**hints, **email_domain(address)),
-    }
+    hints |= email_domain(address)
+    return {"requester_email": address, "requester_name": present(name), "account_hint": known(**hints)}
 
 
 def person(**parts: Any) -> dict[str, Any] | None:

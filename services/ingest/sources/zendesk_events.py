@@ -19,7 +19,7 @@ from services.ingest.sources.reading import (
     present,
     shape,
 )
-from services.ingest.sources.zendesk_rating import is_withdrawn, rating_score, status_of, withdrawn
+from services.ingest.sources.zendesk_rating import TAKEN_BACK, read_rating, status_of, withdrawn
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 PREFIX = "zen:event-type:"
@@ -121,9 +121,9 @@ def _rated(envelope: _Envelope, options: Options, received_at: datetime) -> Tran
     satisfaction = event.satisfaction_score
     if not isinstance(satisfaction, _Satisfaction):
         satisfaction = _Satisfaction(score=satisfaction)
-    if is_withdrawn(satisfaction.score, options):
+    score = read_rating(_base_word(satisfaction.score), options)
+    if score == TAKEN_BACK:
         return accept(withdrawn(_about(envelope, options, received_at)))
-    score = rating_score(_base_word(satisfaction.score), options)
     if score is None:
         return ignore("The survey is offered but not answered yet.")
     about = _about(envelope, options, received_at)

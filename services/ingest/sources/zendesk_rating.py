@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 from services.ingest.scales import CSAT_1_5, GOOD_BAD, Score, ScoreError, is_missing, shown
 from services.ingest.sources.base import Options, Unprocessable
 from services.ingest.sources.options import scale_of
 from shared.events.catalog import SurveyResponded
 
-_FIRST_WORD = re.compile(r"\s*([^\W\d_]+)")
-_NUMERIC = re.compile(r"\s*[+-]?[0-9.]+\s*")
+TakenBack = Literal["taken back"]
+TAKEN_BACK: Final = "taken back"
+"""The customer withdrew the rating."""
+
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
+_NUMERIC = re.compile(r"[+-]?[0-9.]+")
 _WITHDRAWN = ("withdrawn", "deleted", "removed", "retracted")
 _UNRATED = ("offered", "unoffered", "not offered", "not rated", "unrated")
 
@@ -30,24 +34,12 @@ STATUSES = {
 }
 
 
-def is_withdrawn(raw: Any, options: Options) -> bool:
-    """Whether a rating's text says that the customer took it back: `rating_text_map` decides, else its first word."""
-    if not isinstance(raw, str):
-        return False
-    text = raw.strip().casefold()
-    meaning = options.get("rating_text_map", {}).get(text)
-    if meaning is not None:
-        return bool(meaning == "withdrawn")
-    first = _FIRST_WORD.match(text)
-    return first is not None and first[1] in _WITHDRAWN
-
-
 def withdrawn(about: Mapping[str, Any]) -> SurveyResponded:
     """The ticket's rating is gone; it never becomes 0."""
     return SurveyResponded(record_id=f"csat:{about['ticket_id']}", metric="csat", withdrawn=True, **about)
 
 
-def rating_score(raw: Any, options: Options) -> Score | None:
+def read_rating(raw: Any, options: Options) -> Score | TakenBack | None:
     """The score of a rating; None where nobody rated (missing, offered, unoffered).
 
     Text is looked up in the option `rating_text_map`; else its first word counts, good or bad. Numbers are on
@@ -55,23 +47,26 @@ def rating_score(raw: Any, options: Options) -> Score | None:
     if is_missing(raw):
         return None
     try:
-        if not isinstance(raw, str) or _NUMERIC.fullmatch(raw):
-            return scale_of(options, "csat", CSAT_1_5).score(raw)
-        return _of_text(raw, options)
+        if isinstance(raw, str):
+            return _of_text(raw, raw.strip().casefold(), options)
+        return scale_of(options, "csat", CSAT_1_5).score(raw)
     except ScoreError as wrong:
         raise Unprocessable(f"The satisfaction rating: {wrong}.") from None
 
 
-def _of_text(raw: str, options: Options) -> Score | None:
-    text = raw.strip().casefold()
+def _of_text(raw: str, text: str, options: Options) -> Score | TakenBack | None:
     meaning = options.get("rating_text_map", {}).get(text)
     if meaning is None:
+        if _NUMERIC.fullmatch(text):
+            return scale_of(options, "csat", CSAT_1_5).score(raw)
         if text.startswith(_UNRATED):
             return None
         first = _FIRST_WORD.match(text)
-        meaning = first[1] if first else ""
+        meaning = first[0] if first else ""
     if meaning == "none":
         return None
+    if meaning in _WITHDRAWN:
+        return TAKEN_BACK
     if isinstance(meaning, int | float):
         return Score("csat", raw, dict(CSAT_1_5.described), meaning)
     if meaning not in GOOD_BAD.values:

@@ -7,7 +7,7 @@ import msgspec
 
 from services.ingest.scales import Score
 from services.ingest.sources import rating
-from services.ingest.sources.base import Feedback, Options, Translation, Unprocessable, accept, handshake, ignore
+from services.ingest.sources.base import Options, Translation, Unprocessable, accept, handshake, ignore
 from services.ingest.sources.reading import (
     Identifier,
     Person,
@@ -22,7 +22,7 @@ from services.ingest.sources.reading import (
     present,
     shape,
 )
-from services.ingest.sources.zendesk_rating import is_withdrawn, rating_score, status_of, withdrawn
+from services.ingest.sources.zendesk_rating import TAKEN_BACK, read_rating, status_of, withdrawn
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 RATED = "csat.rated"
@@ -67,14 +67,17 @@ def translate(
         return handshake("The placeholders are not filled in: a test of the webhook, not of the trigger.")
     about = _about(read, identifier(invocation or digest(body), "the invocation id"), options, received_at)
     event = (read.event or "").strip().lower()
-    rated = event == RATED
-    if event == WITHDRAWN or (rated and is_withdrawn((read.satisfaction or _Satisfaction()).rating, options)):
+    if event == WITHDRAWN:
         return accept(withdrawn(about))
-    response = _response(read, about, options, must=rated)
-    if rated:
-        return accept(response) if response else ignore("The survey is offered but not answered yet.")
-    events: list[Feedback] = [_ticket(about)]
-    return accept(*events, *([response] if response else []))
+    satisfaction = read.satisfaction or _Satisfaction()
+    if event == RATED:
+        score = read_rating(satisfaction.rating, options)
+        if score is None:
+            return ignore("The survey is offered but not answered yet.")
+        return accept(withdrawn(about) if score == TAKEN_BACK else _response(score, satisfaction, about))
+    score = _rating_by_the_way(satisfaction.rating, options)
+    ticket = _ticket(about)
+    return accept(ticket, _response(score, satisfaction, about)) if score else accept(ticket)
 
 
 def _ticket(about: dict[str, Any]) -> TicketChanged:
@@ -83,11 +86,7 @@ def _ticket(about: dict[str, Any]) -> TicketChanged:
     return TicketChanged(record_id=about["ticket_id"], **about)
 
 
-def _response(read: _Template, about: dict[str, Any], options: Options, *, must: bool) -> SurveyResponded | None:
-    satisfaction = read.satisfaction or _Satisfaction()
-    score = _score(satisfaction.rating, options, must=must)
-    if score is None:
-        return None
+def _response(score: Score, satisfaction: _Satisfaction, about: dict[str, Any]) -> SurveyResponded:
     return SurveyResponded(
         record_id=f"csat:{about['ticket_id']}",
         comment=comment_of(satisfaction.comment),
@@ -96,14 +95,13 @@ def _response(read: _Template, about: dict[str, Any], options: Options, *, must:
     )
 
 
-def _score(rating: Any, options: Options, *, must: bool) -> Score | None:
+def _rating_by_the_way(raw: Any, options: Options) -> Score | None:
+    """A trigger about the ticket carries the rating too, in words that may be "not rated" in any language."""
     try:
-        return rating_score(rating, options)
+        score = read_rating(raw, options)
     except Unprocessable:
-        # A trigger about the ticket carries the rating by the way, in words that may be "not rated" in any language.
-        if must:
-            raise
         return None
+    return None if score == TAKEN_BACK else score
 
 
 def _about(read: _Template, unique_id: str, options: Options, received_at: datetime) -> dict[str, Any]:

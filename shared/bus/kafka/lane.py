@@ -23,13 +23,15 @@ class Lane:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
         self._driver: asyncio.Task[None] | None = None
 
     def put(self, records: Sequence[Record]) -> "asyncio.Future[None]":
         """Done when all of them are acknowledged; fails with what `send` raised."""
-        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.extend((record, None) for record in records[:-1])
+        arrival: asyncio.Future[None] = self._loop.create_future()
+        for record in records[:-1]:
+            self._waiting.append((record, None))
         self._waiting.append((records[-1], arrival))
         if self._driver is None:
             self._driver = asyncio.create_task(self._drive())

@@ -18,10 +18,9 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.bus.base import Partition
+from shared.bus.base import Partition, partition_of
 from shared.bus.kafka.connection import answering, unavailable
 from shared.bus.kafka.lane import Lane
-from shared.bus.kafka.murmur2 import partition_of
 from shared.bus.limits import check_size
 from shared.clock import Clock
 from shared.errors import BusUnavailable, ConfigurationError
@@ -56,7 +55,6 @@ class Producer:
         self._closing: set[asyncio.Task[None]] = set()
         self._silent: dict[Partition, float] = {}
         self._counts: dict[str, int] = {}
-        self._counted_at = 0.0
         self._lanes: dict[Partition, Lane] = {}
 
     @property
@@ -79,7 +77,11 @@ class Producer:
         """Return when all are acknowledged. Raises BusUnavailable when `patience` is over."""
         if self._broken:
             await self._replace()
-        by_partition = await self._by_partition(records)
+        by_partition: dict[Partition, list[Record]] = {}
+        for record in records:
+            check_size(record)
+            count = self._counts.get(record.topic) or await self._count(record.topic)
+            by_partition.setdefault(Partition(record.topic, partition_of(record.key, count)), []).append(record)
         if self._silent:
             self._refuse_silent(by_partition)
         sent = [self._lane(place).put(some) for place, some in by_partition.items()]
@@ -93,18 +95,6 @@ class Producer:
         if self._silent:
             for place in by_partition:
                 self._silent.pop(place, None)
-
-    async def _by_partition(self, records: Sequence[Record]) -> dict[Partition, list[Record]]:
-        now = asyncio.get_running_loop().time()
-        if now - self._counted_at > _COUNT_AGAIN_SECONDS:
-            self._counts.clear()
-            self._counted_at = now
-        found: dict[Partition, list[Record]] = {}
-        for record in records:
-            check_size(record)
-            count = self._counts.get(record.topic) or await self._count(record.topic)
-            found.setdefault(Partition(record.topic, partition_of(record.key, count)), []).append(record)
-        return found
 
     def _lane(self, place: Partition) -> Lane:
         lane = self._lanes.get(place)
@@ -133,11 +123,10 @@ class Producer:
         at_ms = int(self._clock.now().timestamp() * 1000)
         batch = kafka.create_batch()
         for record in records:
-            fields = {"key": record.key, "value": record.value, "timestamp": at_ms, "headers": list(record.headers)}
-            if batch.append(**fields) is None:
+            if _append(batch, record, at_ms) is None:
                 yield batch
                 batch = kafka.create_batch()
-                batch.append(**fields)  # the first one always fits
+                _append(batch, record, at_ms)  # the first one always fits
         yield batch
 
     def _refuse_silent(self, places: Iterable[Partition]) -> None:
@@ -158,6 +147,7 @@ class Producer:
                     raise ConfigurationError(f"topic {topic} does not exist: create it with ensure_topics()")
                 known = await self.kafka.partitions_for(topic)
         self._counts[topic] = len(known)
+        asyncio.get_running_loop().call_later(_COUNT_AGAIN_SECONDS, self._counts.pop, topic, None)
         return len(known)
 
     async def _replace(self) -> None:
@@ -181,6 +171,10 @@ class Producer:
             await _close(kafka)
             raise
         return kafka
+
+
+def _append(batch: BatchBuilder, record: Record, at_ms: int) -> object | None:
+    return batch.append(timestamp=at_ms, key=record.key, value=record.value, headers=list(record.headers))
 
 
 async def _all(sent: Sequence["asyncio.Future[Any]"]) -> None:

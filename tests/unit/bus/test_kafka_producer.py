@@ -16,7 +16,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from shared.bus.kafka.murmur2 import partition_of
+from shared.bus.base import partition_of
 from shared.bus.kafka.producer import Producer
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable

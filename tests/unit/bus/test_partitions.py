@@ -2,19 +2,17 @@
 
 from dataclasses import dataclass
 
-from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.base import Partition
-from shared.bus.kafka.murmur2 import partition_of
+from shared.bus.base import Partition, partition_of
 from shared.bus.membership import assign
 
 
-@given(key=st.binary(max_size=70), partitions=st.integers(1, 50))
-def test_keys_go_where_every_other_kafka_client_puts_them(key: bytes, partitions: int) -> None:
-    numbers = list(range(partitions))
-    assert partition_of(key, partitions) == DefaultPartitioner()(key, numbers, numbers)
+def test_keys_go_where_librdkafka_puts_them() -> None:
+    # The check value of CRC-32 as ISO-HDLC and librdkafka have it.
+    assert partition_of(b"123456789", 2**32) == 0xCBF43926
+    assert partition_of(b"123456789", 6) == 0xCBF43926 % 6
 
 
 @dataclass
