@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from math import inf
 
 import structlog
 
@@ -24,7 +25,7 @@ PROMPT = timedelta(seconds=1)
 """A batch that takes longer is worked on beside the polling, its partitions paused."""
 BREATH_SECONDS = 0.05
 """Between the starts of two batches: a lone message is handled at once, but in a stream each has some company, and
-fetching, transactions and offsets cost less."""
+fetching, transactions and offsets cost less. A full batch has company enough: what is behind it follows at once."""
 REVOKE_PATIENCE = timedelta(seconds=10)
 STALL_WORRIES_AFTER = timedelta(minutes=1)
 
@@ -55,7 +56,7 @@ class ConsumerLoop:
         self._tools = Tools(bus, group, handle, clock, backoff or Backoff(), jitter, self._fuse)
         self._in_hand: dict[asyncio.Task[None], Work] = {}
         self._asleep = False
-        self._began_at = 0.0
+        self._began_at = -inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then the batch in hand is finished and its offsets are stored."""
@@ -110,7 +111,8 @@ class ConsumerLoop:
             for partition, messages in batches.items():
                 consumer.seek(partition, messages[0].offset)
         elif batches:
-            self._began_at = asyncio.get_running_loop().time()
+            full = sum(map(len, batches.values())) >= self._max_records
+            self._began_at = -inf if full else asyncio.get_running_loop().time()
             await self._work_on(Work(self._tools, consumer, batches))
         self._collect()
 

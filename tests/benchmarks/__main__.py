@@ -94,12 +94,14 @@ def keep(found: dict[str, Sequence[Figure]]) -> None:
     RESULTS.write_text(json.dumps(about | {"figures": figures}, indent=2) + "\n")
 
 
-async def measure(chosen: Sequence[Benchmark], where: Setting) -> dict[str, Sequence[Figure]]:
+async def measure(chosen: Sequence[Benchmark], rounds: int) -> dict[str, Sequence[Figure]]:
+    """Each with servers of its own: what one left on the topics would be work for the services of the next."""
     found: dict[str, Sequence[Figure]] = {}
     for benchmark in chosen:
         console.print(f"[bold]{benchmark.name}[/]: {benchmark.words}")
         try:
-            found[benchmark.name] = await benchmark.run(where)
+            with setting(rounds) as where:
+                found[benchmark.name] = await benchmark.run(where)
         except Unavailable as reason:
             console.print(f"  left out: {reason}")
         except AssertionError as failure:
@@ -117,8 +119,7 @@ def main() -> None:
     if unknown := set(options.names) - set(names):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     chosen = [benchmark for benchmark in BENCHMARKS if not options.names or benchmark.name in options.names]
-    with setting(options.rounds) as where:
-        found = asyncio.run(measure(chosen, where))
+    found = asyncio.run(measure(chosen, options.rounds))
     show(found)
     keep(found)
     sys.exit(any(figure.met is False for figures in found.values() for figure in figures))

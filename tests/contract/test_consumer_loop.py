@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.bus import dead_letters
+from shared.bus import consumer, dead_letters
 from shared.bus.base import Bus, Topic
 from shared.bus.consumer import ConsumerLoop
 from shared.bus.fuse import Fuse
@@ -143,6 +143,15 @@ async def test_g3_an_outage_longer_than_the_session_keeps_the_membership(kafka_h
         await stage.publish("after")
         await until(lambda: "after" in stage.effects.written)
     assert stage.effects.written == [*names(10), "after"]
+
+
+async def test_a_backlog_is_worked_off_without_pauses(bus_home: BusHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "BREATH_SECONDS", 3600)
+    stage = await stage_on(bus_home, SystemClock())
+    stage.loop = ConsumerLoop(stage.bus, stage.group, [stage.topic], stage.effects.handle, stage.clock, max_records=2)
+    await stage.publish(*names(8))
+    async with stage.running():
+        await until(lambda: stage.effects.written == names(8))
 
 
 async def test_g3_other_partitions_go_on_while_one_waits(stage: Stage) -> None:
