@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.support import waiting
 from tests.support.closeloop import CloseloopProcess, closeloop, closeloop_apart
@@ -330,6 +331,54 @@ def test_the_doctor_is_content_with_a_sandbox_that_is_set_up(home: Path) -> None
         assert "has no active Slack account" in missing.stderr
         tokenless = closeloop(home, "test-alert", "--to", "ana@example.com", settings=SOURCES)
         assert (tokenless.returncode, "CLOSELOOP_SLACK__BOT_TOKEN is not set" in tokenless.stderr) == (1, True)
+
+
+def test_the_slack_manifest_has_our_address_or_none(home: Path) -> None:
+    asked = closeloop(home, "slack", "manifest", "--url", "https://loop.acme.example/")
+    known = closeloop(home, "slack", "manifest", settings={"HTTP__PUBLIC_URL": "https://loop.acme.example"})
+    assert (asked.returncode, known.stdout) == (0, asked.stdout), asked.stderr
+    app = yaml.safe_load(asked.stdout)
+    addresses = re.findall(r"https://[^\s\"']+", asked.stdout)
+    assert {address.rpartition("/slack/")[0] for address in addresses} == {"https://loop.acme.example"}
+    assert app["settings"]["interactivity"]["request_url"] == "https://loop.acme.example/slack/interactions"
+
+    behind = closeloop(home, "slack", "manifest", "--socket-mode")
+    assert (behind.returncode, "https://" in behind.stdout) == (0, False)
+    assert yaml.safe_load(behind.stdout)["settings"]["socket_mode_enabled"] is True
+
+    for wrong in ([], ["--url", "http://loop.acme.example"]):
+        refused = closeloop(home, "slack", "manifest", *wrong)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "--url https://..., or --socket-mode" in refused.stderr
+
+
+def test_slack_check_names_what_keeps_alerts_from_arriving(home: Path) -> None:
+    with CloseloopProcess(home / "slack", "up", "--sandbox") as elsewhere:
+        sandbox = httpx.Client(base_url=f"{elsewhere.base}/sandbox/_sandbox", trust_env=False)
+        sandbox.post("/config", json={"bot_token": "xoxb-of-the-test", "signing_secret": "s"}).raise_for_status()
+        settings = {
+            **SOURCES,
+            "SLACK__BOT_TOKEN": "xoxb-of-the-test",
+            "SLACK__SIGNING_SECRET": "s",
+            "SLACK__API_URL": f"{elsewhere.base}/sandbox/api/",
+        }
+        closeloop(home, "db", "upgrade", settings=settings)
+        found = closeloop(home, "slack", "check", settings=settings)
+        assert found.returncode == 0, found.stdout
+        assert "closeloop test-alert --to" in found.stdout
+
+        sandbox.post("/users", json={"email": "gone@example.com", "deleted": True}).raise_for_status()
+        (home / "policy.toml").write_text('[routing]\nfallback_owner = "gone@example.com"\n')
+        found = closeloop(home, "slack", "check", settings=settings)
+        assert (found.returncode, "gone@example.com" in found.stdout) == (1, True), found.stdout
+
+        sandbox.post("/config", json={"scopes": ["chat:write", "users:read"]}).raise_for_status()
+        found = closeloop(home, "slack", "check", settings=settings)
+        assert found.returncode == 1
+        assert all(words in found.stdout for words in ("im:write", "users:read.email")), found.stdout
+
+        wrong = closeloop(home, "slack", "check", settings=settings | {"SLACK__BOT_TOKEN": "xoxb-another"})
+        assert (wrong.returncode, "invalid_auth" in wrong.stdout) == (1, True), wrong.stdout
 
 
 def test_a_trial_goes_on_after_a_restart_with_the_same_people_and_cards(up: CloseloopProcess, home: Path) -> None:
