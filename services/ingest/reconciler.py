@@ -7,7 +7,7 @@ knows, and takes only what is new.
 import asyncio
 import random
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -42,8 +42,9 @@ _AFTER_FAILURE = Backoff(first=timedelta(seconds=5), cap=timedelta(minutes=10))
 
 
 class Reconciler:
-    """The rounds of one vendor, `[sources.x] reconcile_every` apart; each looks back `reconcile_window`, and leaves
-    alone what is younger than `reconcile_after`, whose webhook may be on its way."""
+    """The rounds of one vendor, `[sources.x] reconcile_every` apart. Each looks back `reconcile_window`, or to where
+    the last whole listing of this process ended, and leaves alone what is younger than `reconcile_after`, whose webhook
+    may be on its way."""
 
     def __init__(
         self, bus: Bus, clock: Clock, opened: OpenVendor, hearing: Hearing, jitter: Jitter = random.random
@@ -59,6 +60,7 @@ class Reconciler:
         settle = timedelta(0) if opened.vendor.polled else RECONCILE_AFTER
         self._after = span(opened.options, "reconcile_after", settle)
         self._published: OrderedDict[str, None] = OrderedDict()
+        self._listed_until: datetime | None = None
 
     @property
     def switched_on(self) -> bool:
@@ -84,7 +86,9 @@ class Reconciler:
         list_since = self._opened.vendor.list_since
         assert list_since is not None
         now = self._clock.now()
-        window = Window(now - self._window, now - self._after)
+        until = now - self._after
+        # A vendor that was away for longer than the window is asked for all of that time.
+        window = Window(min(now - self._window, self._listed_until or until), until)
         client = self._opened.client(PATIENCE, MOST_CALLS)
         batch: list[SurveyResponded] = []
         published = 0
@@ -99,6 +103,7 @@ class Reconciler:
                 published += await self._publish(batch)
             finally:
                 await client.close()
+        self._listed_until = until
         self._hearing.called(self._name, "listed")
         self._hearing.trouble(self._name, None)
         log.info("reconciled", source=self._name, published=published)
