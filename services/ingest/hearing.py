@@ -105,7 +105,7 @@ class Hearing:
         now = self._clock.now()
         announcing = self._announced_at is None or now - self._announced_at >= ANNOUNCE_EVERY
         minutes, self._minutes = self._minutes, {}
-        self._untold += [self._heard(source, number, minute, now) for (source, number), minute in minutes.items()]
+        self._untold += [self._heard(source, began, minute, now) for (source, began), minute in minutes.items()]
         if announcing:
             told = {source for source, _ in minutes}
             self._untold += [
@@ -123,14 +123,14 @@ class Hearing:
             del self._untold[:-_MOST_KEPT]
             log.warning("hearing_untold", waiting=len(self._untold), error=str(error))
 
-    def _heard(self, source: str, number: int, minute: Minute, now: datetime) -> SourceHeard:
+    def _heard(self, source: str, began: int, minute: Minute, now: datetime) -> SourceHeard:
         self._seq += 1
         return SourceHeard(
             source=source,
             instance=self._instance,
             seq=self._seq,
             at=now,
-            minute=datetime.fromtimestamp(number * 60, UTC),
+            minute=datetime.fromtimestamp(began * 60, UTC),
             accepted=minute.accepted,
             ignored=dict(minute.ignored),
             rejected=dict(minute.rejected),
@@ -145,7 +145,7 @@ class Hearing:
         return self._minute_of(source, self._clock.now())
 
     def _minute_of(self, source: str, at: datetime) -> Minute:
-        key = source, _minute(at)  # a number, for to hash an instant costs as much as all the rest
+        key = source, _minute(at)
         return self._minutes.get(key) or self._minutes.setdefault(key, Minute())
 
     def _count(self, reasons: Counter[str], reason: str) -> None:
@@ -154,5 +154,5 @@ class Hearing:
 
 
 def _minute(at: datetime) -> int:
-    """Whole minutes since 1970."""
+    """Whole minutes since 1970: to hash an instant costs as much as all the rest of the counting."""
     return int(at.timestamp() // 60)

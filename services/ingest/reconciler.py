@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 PATIENCE = timedelta(minutes=5)
 """How long a listing waits for a Retry-After to pass before it is given up until the next round."""
 MOST_CALLS = 3000
+_MOST_WINDOWS = 7
 POLLED = "poll"
 _BATCH = 100
 _REMEMBERED = 100_000
@@ -87,8 +88,10 @@ class Reconciler:
         assert list_since is not None
         now = self._clock.now()
         until = now - self._after
-        # A vendor that was away for longer than the window is asked for all of that time.
-        window = Window(min(now - self._window, self._listed_until or until), until)
+        # A vendor that was away for longer than the window is asked for all of that time; within bounds, because a
+        # listing that can never end would keep the next ones from what is new.
+        since = min(now - self._window, self._listed_until or until)
+        window = Window(max(since, now - _MOST_WINDOWS * self._window), until)
         client = self._opened.client(PATIENCE, MOST_CALLS)
         batch: list[SurveyResponded] = []
         published = 0

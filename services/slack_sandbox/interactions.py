@@ -52,7 +52,7 @@ class Interactions:
         """
         who = self.directory.person(user)
         place, blocks = self._place(who, channel, ts, view_id, values or {})
-        block, element = _pick(blocks, action_id, block_id)
+        block, element = _pick(blocks, action_id, block_id, replaced=not view_id)
         made = action(block, element, value, self.log.next_ts())
         state = {"values": state_values(blocks, {**(values or {}), block["block_id"]: {action_id: value}})}
         trigger_id = self.views.issue_trigger(who.id, view_id)
@@ -127,8 +127,14 @@ class Interactions:
         self.notices.setdefault(user_id, []).append({"at": self.config.clock(), "text": text, "place": place})
 
 
-def _pick(blocks: list[dict[str, Any]], action_id: str, block_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    for block, element in interactive_elements(blocks):
-        if element["action_id"] == action_id and block_id in ("", block["block_id"]):
-            return block, element
+def _pick(
+    blocks: list[dict[str, Any]], action_id: str, block_id: str, replaced: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`replaced`: the app may have given its blocks other ids since they were seen; then the button alone counts."""
+    found = [pair for pair in interactive_elements(blocks) if pair[1]["action_id"] == action_id]
+    exact = [pair for pair in found if block_id in ("", pair[0]["block_id"])]
+    if exact:
+        return exact[0]
+    if replaced and len(found) == 1:
+        return found[0]
     raise SlackError("action_not_found", [f"no element with action_id {action_id}"])

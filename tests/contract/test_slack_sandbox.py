@@ -381,6 +381,19 @@ async def test_a_click_is_signed_and_shaped_like_slacks(world: World, tiny: Tiny
     assert payload["response_url"].startswith(f"{world.url}/response/")
 
 
+async def test_a_button_drawn_before_the_card_was_replaced_still_reaches_the_app(world: World, tiny: TinyApp) -> None:
+    blocks = button_card("case.acknowledge", "case.log_touch")
+    blocks[1]["block_id"] = "first"
+    posted = await world.client.chat_postMessage(channel=ANA, text="Low score", blocks=blocks)
+    blocks = button_card("case.log_touch", "case.snooze")
+    blocks[1]["block_id"] = "second"
+    await world.client.chat_update(channel=posted["channel"], ts=posted["ts"], text="Acknowledged", blocks=blocks)
+    click = {"channel": posted["channel"], "ts": posted["ts"], "block_id": "first", "user": ANA}
+    assert (await door(world, "click", action_id="case.log_touch", **click))["ok"]
+    assert [action["block_id"] for action in tiny.got[-1]["actions"]] == ["second"]
+    assert (await door(world, "click", action_id="case.acknowledge", **click))["error"] == "action_not_found"
+
+
 async def test_a_modal_makes_the_whole_round(world: World, tiny: TinyApp) -> None:
     tiny.on["block_actions"] = opens_modal(world)
     await click_card(world)

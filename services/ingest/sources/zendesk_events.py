@@ -19,7 +19,7 @@ from services.ingest.sources.reading import (
     present,
     shape,
 )
-from services.ingest.sources.zendesk_rating import TAKEN_BACK, read_rating, status_of, withdrawn
+from services.ingest.sources.zendesk_rating import WITHDRAWN, read_rating, status_of, withdrawn
 from shared.events.catalog import SurveyResponded, TicketChanged
 
 PREFIX = "zen:event-type:"
@@ -122,7 +122,7 @@ def _rated(envelope: _Envelope, options: Options, received_at: datetime) -> Tran
     if not isinstance(satisfaction, _Satisfaction):
         satisfaction = _Satisfaction(score=satisfaction)
     score = read_rating(_base_word(satisfaction.score), options)
-    if score == TAKEN_BACK:
+    if score == WITHDRAWN:
         return accept(withdrawn(_about(envelope, options, received_at)))
     if score is None:
         return ignore("The survey is offered but not answered yet.")

@@ -9,9 +9,9 @@ from services.ingest.sources.base import Options, Unprocessable
 from services.ingest.sources.options import scale_of
 from shared.events.catalog import SurveyResponded
 
-TakenBack = Literal["taken back"]
-TAKEN_BACK: Final = "taken back"
-"""The customer withdrew the rating."""
+Withdrawn = Literal["withdrawn"]
+WITHDRAWN: Final = "withdrawn"
+"""In place of a score: the customer took the rating back."""
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _NUMERIC = re.compile(r"[+-]?[0-9.]+")
@@ -39,11 +39,11 @@ def withdrawn(about: Mapping[str, Any]) -> SurveyResponded:
     return SurveyResponded(record_id=f"csat:{about['ticket_id']}", metric="csat", withdrawn=True, **about)
 
 
-def read_rating(raw: Any, options: Options) -> Score | TakenBack | None:
-    """The score of a rating; None where nobody rated (missing, offered, unoffered).
+def read_rating(raw: Any, options: Options) -> Score | Withdrawn | None:
+    """The score of a rating; WITHDRAWN where it was taken back, None where nobody rated (missing, offered, unoffered).
 
-    Text is looked up in the option `rating_text_map`; else its first word counts, good or bad. Numbers are on
-    `csat_scale` (1 to 5). Raises Unprocessable naming the option that would help."""
+    Text is looked up in the option `rating_text_map`; else a number is on `csat_scale` (1 to 5), and of words the
+    first counts. Raises Unprocessable naming the option that would help."""
     if is_missing(raw):
         return None
     try:
@@ -54,7 +54,7 @@ def read_rating(raw: Any, options: Options) -> Score | TakenBack | None:
         raise Unprocessable(f"The satisfaction rating: {wrong}.") from None
 
 
-def _of_text(raw: str, text: str, options: Options) -> Score | TakenBack | None:
+def _of_text(raw: str, text: str, options: Options) -> Score | Withdrawn | None:
     meaning = options.get("rating_text_map", {}).get(text)
     if meaning is None:
         if _NUMERIC.fullmatch(text):
@@ -66,7 +66,7 @@ def _of_text(raw: str, text: str, options: Options) -> Score | TakenBack | None:
     if meaning == "none":
         return None
     if meaning in _WITHDRAWN:
-        return TAKEN_BACK
+        return WITHDRAWN
     if isinstance(meaning, int | float):
         return Score("csat", raw, dict(CSAT_1_5.described), meaning)
     if meaning not in GOOD_BAD.values:

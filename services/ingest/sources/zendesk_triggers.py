@@ -22,11 +22,11 @@ from services.ingest.sources.reading import (
     present,
     shape,
 )
-from services.ingest.sources.zendesk_rating import TAKEN_BACK, read_rating, status_of, withdrawn
+from services.ingest.sources.zendesk_rating import WITHDRAWN, read_rating, status_of, withdrawn
 from shared.events.catalog import SurveyResponded, TicketChanged
 
-RATED = "csat.rated"
-WITHDRAWN = "csat.withdrawn"
+RATED_EVENT = "csat.rated"
+WITHDRAWN_EVENT = "csat.withdrawn"
 
 
 class _Ticket(msgspec.Struct):
@@ -67,14 +67,14 @@ def translate(
         return handshake("The placeholders are not filled in: a test of the webhook, not of the trigger.")
     about = _about(read, identifier(invocation or digest(body), "the invocation id"), options, received_at)
     event = (read.event or "").strip().lower()
-    if event == WITHDRAWN:
+    if event == WITHDRAWN_EVENT:
         return accept(withdrawn(about))
     satisfaction = read.satisfaction or _Satisfaction()
-    if event == RATED:
+    if event == RATED_EVENT:
         score = read_rating(satisfaction.rating, options)
         if score is None:
             return ignore("The survey is offered but not answered yet.")
-        return accept(withdrawn(about) if score == TAKEN_BACK else _response(score, satisfaction, about))
+        return accept(withdrawn(about) if score == WITHDRAWN else _response(score, satisfaction, about))
     score = _rating_by_the_way(satisfaction.rating, options)
     ticket = _ticket(about)
     return accept(ticket, _response(score, satisfaction, about)) if score else accept(ticket)
@@ -101,7 +101,7 @@ def _rating_by_the_way(raw: Any, options: Options) -> Score | None:
         score = read_rating(raw, options)
     except Unprocessable:
         return None
-    return None if score == TAKEN_BACK else score
+    return None if score == WITHDRAWN else score
 
 
 def _about(read: _Template, unique_id: str, options: Options, received_at: datetime) -> dict[str, Any]:

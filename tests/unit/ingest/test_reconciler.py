@@ -16,7 +16,7 @@ from shared.clock import ManualClock
 from shared.events.catalog import SurveyResponded
 from tests.support.domain import NOON
 
-NOBODY = cast(Bus, None)
+NO_BUS = cast(Bus, None)
 """Nothing is found, so nothing is published."""
 
 
@@ -43,7 +43,7 @@ async def test_a_vendor_that_was_away_for_longer_than_the_window_is_asked_for_al
         "delighted", lambda options: "http://127.0.0.1:9", lambda token: {}, 60, list_since=listings.list_since
     )
     opened = OpenVendor(vendor, {}, "http://127.0.0.1:9", "token", Gate(clock, timedelta(0)))
-    reconciler = Reconciler(NOBODY, clock, opened, Hearing(NOBODY, clock, {}))
+    reconciler = Reconciler(NO_BUS, clock, opened, Hearing(NO_BUS, clock, {}))
     await reconciler.reconcile()
     first = listings.asked[-1]
     assert first == Window(NOON - RECONCILE_WINDOW, NOON - RECONCILE_AFTER)
@@ -60,3 +60,7 @@ async def test_a_vendor_that_was_away_for_longer_than_the_window_is_asked_for_al
     clock.advance(timedelta(minutes=15))
     await reconciler.reconcile()
     assert listings.asked[-1].since == clock.now() - RECONCILE_WINDOW
+
+    clock.advance(timedelta(days=30))
+    await reconciler.reconcile()
+    assert listings.asked[-1].since == clock.now() - 7 * RECONCILE_WINDOW
