@@ -34,7 +34,8 @@ _LOAD_LOCKED = _LOAD.with_for_update()
 _OPEN_CASES = select(cases.c.account_key, cases.c.id).where(
     cases.c.account_key.in_(bindparam("keys", expanding=True)), NOT_ENDED
 )
-_OPEN_CASES_LOCKED = _OPEN_CASES.with_for_update()
+# In the order of ids, as _HEADS: batches that join the same cases wait for one another, and never in a circle.
+_OPEN_CASES_LOCKED = _OPEN_CASES.order_by(cases.c.id).with_for_update()
 _ADD = unless_there(cases)
 _SAVE = update(cases).where(cases.c.id == bindparam("of"), cases.c.seq == bindparam("seen_seq"))
 _OF_THESE = select(cases.c.id).where(cases.c.id.in_(bindparam("ids", expanding=True)))
@@ -90,14 +91,13 @@ async def load(connection: AsyncConnection, case_id: str, lock: bool = True) -> 
 
 
 async def open_case_of(connection: AsyncConnection, account_key: str) -> str | None:
-    """Locked until the transaction ends (PostgreSQL): what joins it must not find it closed meanwhile."""
-    row = (await connection.execute(_OPEN_CASES_LOCKED, {"keys": [account_key]})).first()
-    return None if row is None else str(row.id)
+    return (await open_cases_of(connection, [account_key])).get(account_key)
 
 
 async def open_cases_of(connection: AsyncConnection, account_keys: Sequence[str]) -> dict[str, str]:
-    """By account key; an account has one at the most."""
-    rows = await connection.execute(_OPEN_CASES, {"keys": account_keys})
+    """By account key; an account has one at the most. Locked until the transaction ends (PostgreSQL): what joins them
+    must not find them closed meanwhile."""
+    rows = await connection.execute(_OPEN_CASES_LOCKED, {"keys": account_keys})
     return {row.account_key: row.id for row in rows}
 
 
