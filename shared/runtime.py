@@ -95,10 +95,18 @@ class Supervisor:
             try:
                 await loop.run(self.stop)
                 return
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                # A cancelled task within the loop is an error like any other; it must not end the loop unseen.
+                if isinstance(error, asyncio.CancelledError) and self._cancelled():
+                    raise
                 LOOP_RESTARTS.labels(loop.name).inc()
                 log.exception("loop_failed", loop=loop.name)
                 await asyncio.sleep(_RESTART_AFTER.total_seconds())
+
+    @staticmethod
+    def _cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
 
 async def sleep_or_stop(clock: Clock, span: timedelta, stop: asyncio.Event) -> bool:

@@ -32,6 +32,8 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 OnRevoke = Callable[[Sequence[Partition]], Awaitable[None]]
+REVOKE_PATIENCE = timedelta(seconds=10)
+"""For which a group waits, while it shares out anew, for a member that is finishing its work."""
 
 
 class Consumer(Protocol):

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from math import inf
 
 import structlog
 
-from shared.bus.base import Bus, Consumer, Partition
+from shared.bus.base import REVOKE_PATIENCE, Bus, Consumer, Partition
 from shared.bus.fuse import Fuse
 from shared.bus.retry import Backoff, Jitter
 from shared.bus.work import Handle, Tools, Work
@@ -26,7 +26,6 @@ PROMPT = timedelta(seconds=1)
 BREATH_SECONDS = 0.05
 """Between the starts of two batches: a lone message is handled at once, but in a stream each has some company, and
 fetching, transactions and offsets cost less. A full batch has company enough: what is behind it follows at once."""
-REVOKE_PATIENCE = timedelta(seconds=10)
 STALL_WORRIES_AFTER = timedelta(minutes=1)
 
 
@@ -146,17 +145,27 @@ class ConsumerLoop:
     async def _on_revoke(self, partitions: Sequence[Partition]) -> None:
         revoked = set(partitions)
         tasks = [task for task, work in self._in_hand.items() if revoked & work.batches.keys()]
-        await self._finish(tasks, REVOKE_PATIENCE)
-        await self._drop(tasks)
+        late = await self._finish(tasks, REVOKE_PATIENCE)
+        if late:
+            log.warning("batch_dropped", group=self._group, after_seconds=REVOKE_PATIENCE.total_seconds())
+        await self._drop(late)
 
-    async def _finish(self, tasks: Sequence[asyncio.Task[None]], patience: timedelta | None = None) -> None:
+    async def _finish(
+        self, tasks: Collection[asyncio.Task[None]], patience: timedelta | None = None
+    ) -> Collection[asyncio.Task[None]]:
+        """Those that are still not done after `patience`."""
         for task in tasks:
             self._in_hand[task].abandoned.set()
-        if tasks:
-            await asyncio.wait(tasks, timeout=patience.total_seconds() if patience else None)
+        if not tasks:
+            return ()
+        _, late = await asyncio.wait(tasks, timeout=patience.total_seconds() if patience else None)
+        return late
 
-    async def _drop(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _drop(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """Whoever gets the partitions next reads the same messages again."""
         for task in tasks:
+            # Forgotten at once: collected, its cancellation would end the whole loop.
+            self._in_hand.pop(task, None)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 

@@ -325,6 +325,28 @@ async def test_g3_a_hand_over_waits_for_the_batch_in_hand(bus_home: BusHome) -> 
     assert [name for name, count in times.items() if count > 1] == []
 
 
+async def test_g3_a_batch_too_slow_for_a_hand_over_is_dropped_and_its_member_goes_on(
+    bus_home: BusHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "REVOKE_PATIENCE", timedelta(milliseconds=50))
+    stage = await stage_on(bus_home, SystemClock())
+    gate = stage.effects.gate = asyncio.Event()
+    for key in "abcdefgh":
+        await stage.publish(f"on {key}", key=key)
+    async with stage.running():
+        await until(lambda: stage.effects.attempts == 1)
+        second = Stage(stage.bus, stage.topic, stage.group, stage.clock)
+        async with second.running():
+            await until(lambda: second.effects.written)
+            gate.set()
+            await until(lambda: len(stage.effects.written + second.effects.written) == 8)
+        for key in "abcdefgh":
+            await stage.publish(f"later on {key}", key=key)
+        await until(lambda: sum(text.startswith("later") for text in stage.effects.written) == 8)
+    written = stage.effects.written + second.effects.written
+    assert sorted(written) == sorted(f"{when}on {key}" for key in "abcdefgh" for when in ("", "later "))
+
+
 async def test_a_letter_is_replayed_and_twice_is_the_same_event(stage: Stage) -> None:
     topic = "feedback.received"
     await stage.bus.ensure_topics([Topic(topic), dead(topic)])

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
-from shared.bus.base import MAX_MESSAGE_BYTES, OnRevoke, Topic
+from shared.bus.base import MAX_MESSAGE_BYTES, REVOKE_PATIENCE, OnRevoke, Topic
 from shared.bus.kafka.connection import REQUEST_TIMEOUT, answering, client_options
 from shared.bus.kafka.consumer import KafkaConsumer, close, to_message
 from shared.bus.kafka.producer import Producer
@@ -105,6 +105,8 @@ class KafkaBus:
             auto_offset_reset="earliest",
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=min(3000, session_ms // 3),
+            # From when the broker asks for it; a member hears of that with its next heartbeat.
+            rebalance_timeout_ms=session_ms + REVOKE_PATIENCE // timedelta(milliseconds=1),
             metadata_max_age_ms=10_000,
         )
 
