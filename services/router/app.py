@@ -29,6 +29,8 @@ from shared.runtime import Check, Loop, Runtime, Service
 INTAKE_GROUP = "closeloop-router-intake"
 DIRECTORY_GROUP = "closeloop-router-directory"
 SOURCES_GROUP = "closeloop-router-sources"
+BATCH_OF_RESPONSES = 100
+"""One of each partition may be in hand, at about 80 responses a second: another router that joins waits for them."""
 
 
 def build(runtime: Runtime) -> Service:
@@ -45,7 +47,9 @@ def build(runtime: Runtime) -> Service:
     raiser = Raiser(cases, finder, policy)
     intake = Intake(database, cases, finder, raiser, clock, wake)
     directory = Directory(database, cases, finder, raiser, clock, wake)
-    responses = ConsumerLoop(bus, INTAKE_GROUP, [FEEDBACK_SCORED.name], intake.handle, clock)
+    responses = ConsumerLoop(
+        bus, INTAKE_GROUP, [FEEDBACK_SCORED.name], intake.handle, clock, max_records=BATCH_OF_RESPONSES
+    )
     records = ConsumerLoop(bus, DIRECTORY_GROUP, [ACCOUNTS_UPDATED.name, TICKETS_CHANGED.name], directory.handle, clock)
     slack = SlackService(runtime, cases, news)
     heard = ConsumerLoop(bus, SOURCES_GROUP, [SOURCES_HEARD.name], SourcesHeard(database, clock).handle, clock)
