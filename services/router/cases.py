@@ -378,11 +378,15 @@ class Cases:
         return owners.Reach(unreachable, absences(await covers.holding(tx, now), now))
 
     def _context(
-        self, account: AccountView | None, severity: str, now: datetime, chain: Sequence[owners.Choice] = ()
+        self,
+        account: AccountView | None,
+        severity: str,
+        now: datetime,
+        chain: Mapping[int, owners.Choice] | None = None,
     ) -> Context:
         tier, segment = (account.tier, account.segment) if account else (None, None)
         terms = terms_for(self._policy.sla, severity, tier, segment)
-        return Context(now, terms, self._policy.version, self._calendars, tuple(chain))
+        return Context(now, terms, self._policy.version, self._calendars, chain or {})
 
 
 def owner_change(choice: owners.Choice, since: datetime | None = None) -> commands.ChangeOwner:

@@ -123,7 +123,7 @@ class Writer:
     ) -> bool:
         """Send an escalation whose recipient is unreachable to the next of the chain. False when nobody is left."""
         chain = owners.escalation(account, case.owner, self._routing, *reach)
-        choice = next((item for item in chain if item.email != notice["recipient"]), None)
+        choice = next((item for item in chain.values() if item.email != notice["recipient"]), None)
         if choice is None or choice.email in reach.unreachable:
             return False
         await outbox.give_up(tx, notice["id"], reach.unreachable[notice["recipient"]])

@@ -17,11 +17,11 @@ ANA, LEA, MAX = "ana@us.example", "lea@us.example", "max@us.example"
 
 
 def context(now: datetime = NOON, terms: Terms | None = None) -> Context:
-    chain = (
-        Choice(MAX, "csm_manager", "the CSM's manager"),
-        Choice(LEA, "support_lead", "support lead"),
-        Choice("cx-ops@us.example", "fallback_owner", "fallback owner"),
-    )
+    chain = {
+        0: Choice(MAX, "csm_manager", "the CSM's manager"),
+        1: Choice(LEA, "support_lead", "support lead"),
+        2: Choice("cx-ops@us.example", "fallback_owner", "fallback owner"),
+    }
     return Context(now, terms or Terms(), "policy-v1", {}, chain)
 
 

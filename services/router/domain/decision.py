@@ -71,14 +71,14 @@ class Priority:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What deciding needs beside case and command. `terms` are those a clock started now would get; `chain` the
-    people to escalate to, in order; `unfit` says of people why they cannot be given a case now; `reply` is the last
-    one on the case's tickets."""
+    people to escalate to, by their place in it; `unfit` says of people why they cannot be given a case now; `reply` is
+    the last one on the case's tickets."""
 
     now: datetime
     terms: Terms
     policy_version: str
     calendars: Calendars
-    chain: tuple[Choice, ...] = ()
+    chain: Mapping[int, Choice] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     reply: Reply | None = None
 

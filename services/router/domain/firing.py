@@ -82,16 +82,19 @@ def _escalate(case: Case, command: commands.Fire, ctx: Context) -> Decision:
     overdue = [clock for clock in case.waiting_clocks if clock.due_at <= ctx.now]
     if not overdue:
         return Decision(case)
-    next_person = ctx.chain[min(command.step, len(ctx.chain) - 1)]
-    data = {"step": command.step, "due_at": iso(overdue[0].due_at)}
+    last = max(ctx.chain)
+    # By places, so that nobody is passed over when one of the chain has become the owner meanwhile.
+    place = min((place for place in ctx.chain if place >= command.step), default=last)
+    next_person, step = ctx.chain[place], max(place, command.step)
+    data = {"step": step, "due_at": iso(overdue[0].due_at)}
     told = Tell(NoticeKind.ESCALATION, Priority.ESCALATION, (), next_person, data)
     every = case.terms.escalate_every
-    if command.step + 1 >= len(ctx.chain):
+    if place == last:
         every = max(every, _NAG_EVERY)
-    again = StartDeadline(DeadlineKind.ESCALATION, ctx.now + every, step=command.step + 1)
+    again = StartDeadline(DeadlineKind.ESCALATION, ctx.now + every, step=step + 1)
     return Decision(
         case,
-        (Entry("escalated", SYSTEM, {"step": command.step, "to": next_person.email, "role": next_person.role}),),
+        (Entry("escalated", SYSTEM, {"step": step, "to": next_person.email, "role": next_person.role}),),
         (told, again),
     )
 

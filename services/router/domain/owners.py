@@ -87,19 +87,19 @@ def escalation(
     routing: RoutingPolicy,
     unreachable: Unreachable,
     absences: Absences = NOBODY_AWAY,
-) -> list[Choice]:
-    """The people of [routing] escalate_to in order, each once, without the owner (who is late) and the unreachable;
-    for one who is away the cover. Never empty: the fallback owner is there even when that is the owner."""
+) -> dict[int, Choice]:
+    """The people of [routing] escalate_to by their place in it, each once, without the owner (who is late) and the
+    unreachable; for one who is away the cover. Never empty: the fallback owner is there even when that is the owner."""
     by_role = {candidate.role: candidate for candidate in _chain(account, routing)}
-    people: list[Choice] = []
+    people: dict[int, Choice] = {}
     seen = {current_owner}
-    for role in routing.escalate_to:
+    for place, role in enumerate(routing.escalate_to):
         candidate = by_role.get(role, Candidate(role, routing.fallback_owner, "fallback owner"))
         choice = _present(candidate, absences)
         if choice is not None and choice.email not in seen and choice.email not in unreachable:
             seen.add(choice.email)
-            people.append(choice)
-    return people or [Choice(routing.fallback_owner, "fallback_owner", "fallback owner")]
+            people[place] = choice
+    return people or {0: Choice(routing.fallback_owner, "fallback_owner", "fallback owner")}
 
 
 def unfit(person: str, reach: Reach) -> dict[str, str]:

@@ -9,7 +9,6 @@ from services.router.domain import commands
 from services.router.domain.case import Status
 from services.router.domain.decide import decide
 from services.router.domain.decision import ALL_KINDS, CancelDeadlines, DeadlineKind, Refused, StartDeadline
-from services.router.domain.owners import Choice
 from services.router.domain.sla import Terms
 from tests.support.domain import ANA, LEA, NOON, Story, context
 
@@ -67,12 +66,27 @@ def test_what_a_new_policy_promises_holds_for_clocks_that_start_under_it(story: 
 def test_the_last_of_the_chain_is_told_again_daily_not_every_few_hours(
     story: Story, step: int, again: timedelta
 ) -> None:
-    chain = tuple(Choice(f"{role}@us.example", role, "by policy") for role in ("manager", "lead", "fallback"))
     now = NOON + DAY
     fire = commands.Fire(actor="system", kind="escalation", due_at=now, step=step)
-    story.decision = decide(story.case, fire, replace(context(now), chain=chain))
+    story.decision = decide(story.case, fire, context(now))
     (following,) = starts(story, DeadlineKind.ESCALATION)
     assert (following.due_at, following.step) == (now + again, step + 1)
+
+
+@pytest.mark.parametrize(
+    ("owner", "step", "next_", "following"), [(0, 1, LEA, 2), (1, 1, "cx-ops@us.example", 3), (2, 2, LEA, 3)]
+)
+def test_nobody_of_the_chain_is_passed_over_when_one_of_them_has_become_the_owner(
+    story: Story, owner: int, step: int, next_: str, following: int
+) -> None:
+    now = NOON + DAY
+    usual = context(now)
+    others = {place: choice for place, choice in usual.chain.items() if place != owner}
+    fire = commands.Fire(actor="system", kind="escalation", due_at=now, step=step)
+    story.decision = decide(story.case, fire, replace(usual, chain=others))
+    assert [tell.to and tell.to.email for tell in story.decision.tells] == [next_]
+    (deadline,) = starts(story, DeadlineKind.ESCALATION)
+    assert deadline.step == following
 
 
 ENDINGS = {

@@ -415,7 +415,7 @@ def test_a_snooze_ends_with_the_case(story: Story) -> None:
 @pytest.mark.parametrize(("people", "again"), [(3, 4 * HOUR), (2, 4 * HOUR), (1, DAY)])
 def test_where_nobody_is_next_the_last_one_is_told_again_daily(story: Story, people: int, again: timedelta) -> None:
     some = context(story.after(DAY).now)
-    some = replace(some, chain=some.chain[:people])
+    some = replace(some, chain=dict(list(some.chain.items())[:people]))
     breach = commands.Fire(actor="system", kind="touch_due", due_at=story.now, clock_id="L-TEST:1")
     story.decision = decide(story.case, breach, some)
     assert started(story)[DeadlineKind.ESCALATION].due_at == story.now + again

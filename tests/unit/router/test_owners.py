@@ -49,9 +49,11 @@ def test_the_accounts_own_lead_beats_the_policys() -> None:
     assert owners.lead(account(), ROUTING, {}).email == "lead@us.example"
 
 
-def test_escalation_skips_the_late_owner_and_names_each_person_once() -> None:
+def test_escalation_names_each_person_once_at_their_place_without_the_late_owner() -> None:
     chain = owners.escalation(account(manager="lead@us.example"), "ana@us.example", ROUTING, {})
-    assert [choice.email for choice in chain] == ["lead@us.example", "ops@us.example"]
+    assert {place: choice.email for place, choice in chain.items()} == {0: "lead@us.example", 2: "ops@us.example"}
+    chain = owners.escalation(account(), "max@us.example", ROUTING, {})
+    assert {place: choice.email for place, choice in chain.items()} == {1: "lead@us.example", 2: "ops@us.example"}
 
 
 def away(person: str, cover: str | None) -> Cover:
@@ -86,7 +88,7 @@ def test_a_case_is_its_holders_when_they_are_there_by_role_or_by_hand() -> None:
 def test_escalation_goes_to_the_cover_unless_that_is_the_late_owner() -> None:
     both = absent(away("max@us.example", "eva@us.example"), away("lead@us.example", "ana@us.example"))
     chain = owners.escalation(account(), "ana@us.example", ROUTING, {}, both)
-    assert [(choice.email, choice.role) for choice in chain] == [
+    assert [(choice.email, choice.role) for choice in chain.values()] == [
         ("eva@us.example", "csm_manager"),
         ("ops@us.example", "fallback_owner"),
     ]
@@ -127,6 +129,6 @@ def test_g6_there_is_always_a_person_and_a_reason(
         assert choice.covers_for is None or who.of(choice.covers_for) is not None
     chain = owners.escalation(of, late, ROUTING, gone, who)
     assert chain
-    assert len({choice.email for choice in chain}) == len(chain)
+    assert len({choice.email for choice in chain.values()}) == len(chain)
     again = owners.instead_of(late, of, ROUTING, gone, who)
     assert owners.instead_of(again.covers_for or late, of, ROUTING, gone, who).email == again.email
