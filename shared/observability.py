@@ -14,6 +14,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 
 WEBHOOKS = Counter("closeloop_webhooks_total", "Deliveries at the front door", ["source", "outcome"])
 CONSUMED = Counter("closeloop_messages_consumed_total", "Messages handled", ["group", "topic"])
+CONSUMER_LAG = Gauge("closeloop_consumer_lag", "Messages of the partitions held that are not handled yet", ["group"])
 RETRIED = Counter("closeloop_batches_retried_total", "Batches tried again", ["group", "topic"])
 DEAD = Counter("closeloop_dead_letters_total", "Messages that can never be handled", ["topic"])
 FLAGGED = Counter("closeloop_responses_flagged_total", "Responses flagged", ["source", "metric"])

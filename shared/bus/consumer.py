@@ -15,6 +15,7 @@ from shared.bus.work import Handle, Tools, Work
 from shared.clock import Clock
 from shared.errors import CloseloopError, TransientError, reason_of
 from shared.events.catalog import dead
+from shared.observability import CONSUMER_LAG
 from shared.runtime import sleep_or_stop
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ BREATH_SECONDS = 0.05
 """Between the starts of two batches: a lone message is handled at once, but in a stream each has some company, and
 fetching, transactions and offsets cost less. A full batch has company enough: what is behind it follows at once."""
 STALL_WORRIES_AFTER = timedelta(minutes=1)
+LAG_EVERY_SECONDS = 15
 
 
 class ConsumerLoop:
@@ -56,6 +58,7 @@ class ConsumerLoop:
         self._in_hand: dict[asyncio.Task[None], Work] = {}
         self._asleep = False
         self._began_at = -inf
+        self._lag_at = -inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then the batch in hand is finished and its offsets are stored."""
@@ -100,6 +103,7 @@ class ConsumerLoop:
     async def _turn(self, consumer: Consumer, stop: asyncio.Event) -> None:
         self._sleep_or_wake(consumer)
         await self._breathe()
+        await self._show_lag(consumer)
         try:
             batches = await consumer.fetch(self._max_records, POLL)
         except TransientError as error:
@@ -114,6 +118,18 @@ class ConsumerLoop:
             self._began_at = -inf if full else asyncio.get_running_loop().time()
             await self._work_on(Work(self._tools, consumer, batches))
         self._collect()
+
+    async def _show_lag(self, consumer: Consumer) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._lag_at < LAG_EVERY_SECONDS:
+            return
+        self._lag_at = now
+        try:
+            unread = sum((await consumer.lag()).values())
+        except TransientError:
+            return  # partitions are being shared out anew, or the log is away, which the fetching says
+        in_hand = sum(len(batch) for work in self._in_hand.values() for batch in work.batches.values())
+        CONSUMER_LAG.labels(self._group).set(unread + in_hand)
 
     async def _breathe(self) -> None:
         left = self._began_at + BREATH_SECONDS - asyncio.get_running_loop().time()

@@ -18,6 +18,7 @@ from shared.clock import Clock, ManualClock, SystemClock
 from shared.errors import CloseloopError, ConfigurationError, DatabaseUnavailable, PoisonError
 from shared.events.catalog import dead
 from shared.events.envelope import Event, Message, to_record
+from shared.observability import CONSUMER_LAG
 from tests.support.buses import BusHome, EmbeddedHome, KafkaHome
 from tests.support.waiting import until
 
@@ -143,6 +144,21 @@ async def test_g3_an_outage_longer_than_the_session_keeps_the_membership(kafka_h
         await stage.publish("after")
         await until(lambda: "after" in stage.effects.written)
     assert stage.effects.written == [*names(10), "after"]
+
+
+async def test_it_shows_how_much_is_not_handled_yet(bus_home: BusHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "LAG_EVERY_SECONDS", 0)
+    monkeypatch.setattr(consumer, "PROMPT", timedelta(0))
+    stage = await stage_on(bus_home, SystemClock())
+    stage.effects.gate = asyncio.Event()
+    shown = CONSUMER_LAG.labels(stage.group)._value
+    await stage.publish(*names(8))
+    stage.loop = ConsumerLoop(stage.bus, stage.group, [stage.topic], stage.effects.handle, stage.clock, max_records=2)
+    async with stage.running():
+        await until(lambda: shown.get() == 8)
+        stage.effects.gate.set()
+        await until(lambda: len(stage.effects.written) == 8)
+        await until(lambda: shown.get() == 0)
 
 
 async def test_a_backlog_is_worked_off_without_pauses(bus_home: BusHome, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 _STOP_SECONDS = 5.0
 _SLACK_SECONDS = 0.25
 _TOPIC_SECONDS = 2.0
+_LAG_PATIENCE = timedelta(seconds=3)
 
 
 class KafkaConsumer:
@@ -95,7 +96,7 @@ class KafkaConsumer:
 
     async def lag(self) -> dict[Partition, int]:
         places = list(self._running.assignment())
-        async with answering():
+        async with answering(_LAG_PATIENCE):
             ends = await self._running.end_offsets(places)
             return {_ours(place): max(0, ends[place] - await self._running.position(place)) for place in places}
 
