@@ -129,7 +129,7 @@ class Delivery:
             claimed = await self._sender.claim(tx, picks)
         self._lease_until = now + LEASE_FOR
         self._sender.send(claimed)
-        return True
+        return bool(claimed)
 
     async def _lead(self) -> bool:
         """Whether this router is the one that sends."""

@@ -81,6 +81,12 @@ _STATES = (
     .order_by(notices.c.id)
     .with_for_update()
 )
+# What a case's own transaction is writing waits for the next round: to wait for it here would keep all others.
+_STILL_WAITING = (
+    select(notices.c.id)
+    .where(notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.state == "pending")
+    .with_for_update(skip_locked=True)
+)
 _PUBLISHED = update(notices).where(
     notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.published_rev < bindparam("rev")
 )
@@ -141,8 +147,9 @@ async def parked_until(connection: AsyncConnection, now: datetime) -> list[str]:
 async def claim(
     tx: AsyncConnection, places: Mapping[str, str], threads: Mapping[str, str | None], now: datetime
 ) -> set[str]:
-    """Write down that a call for each of these is about to be made, and where to; returns those that still waited."""
-    waiting = {id_ for id_, state in await _states(tx, places) if state == "pending"}
+    """Write down that a call for each of these is about to be made, and where to; returns those that still waited and
+    that no other transaction is writing."""
+    waiting = set((await tx.execute(_STILL_WAITING, {"ids": list(places)})).scalars())
     if waiting:
         rows = [{"of": key, "place": places[key], "thread": threads[key], "now": now} for key in sorted(waiting)]
         await tx.execute(_CLAIM, rows)
@@ -153,7 +160,8 @@ async def arrive(tx: AsyncConnection, arrived: Sequence[Arrived]) -> set[str]:
     """These are on display; returns those that were not known to be."""
     if not arrived:
         return set()
-    new = {id_ for id_, state in await _states(tx, [item.id for item in arrived]) if state != "sent"}
+    states = await tx.execute(_STATES, {"ids": [item.id for item in arrived]})
+    new = {id_ for id_, state in states if state != "sent"}
     rows = [
         {"of": item.id, "place": item.place, "at_ts": item.ts, "rev": item.rev, "at": item.at}
         for item in arrived
@@ -277,11 +285,6 @@ _ARRIVE = (
         error=None,
     )
 )
-
-
-async def _states(tx: AsyncConnection, notice_ids: Iterable[str]) -> Sequence[Any]:
-    """Id and state of each; locked until the transaction ends (PostgreSQL)."""
-    return (await tx.execute(_STATES, {"ids": list(notice_ids)})).all()
 
 
 async def _change(tx: AsyncConnection, notice_id: str, before: Sequence[str], **values: Any) -> None:

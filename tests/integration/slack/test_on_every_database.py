@@ -1,14 +1,17 @@
 """The sender's rows on SQLite and PostgreSQL: claims, arrivals, doubts, take-over, updates and clicks."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from services.router import tables
 from services.router.delivery.silence import Silence
 from services.router.delivery.undelivered import Undelivered
 from services.router.slack.errors import WORKSPACE
-from tests.support.slack_bench import ANA, LEA, SlackBench, slack_bench
+from tests.support.slack_bench import ANA, LEA, MAX, SlackBench, slack_bench
 
 SECOND = timedelta(seconds=1)
 
@@ -51,6 +54,25 @@ async def test_of_two_routers_one_sends(bench: SlackBench) -> None:
             await bench.low(2, record_id=f"r{number}")
         await bench.sent(8)
     assert set(bench.copies().values()) == {1}
+
+
+@pytest.mark.postgres
+async def test_a_case_that_is_being_written_keeps_no_others_alert_waiting(emptied_postgres_url: str) -> None:
+    async with slack_bench(emptied_postgres_url) as bench, AsyncExitStack() as until_the_end:
+        await bench.account()
+        await bench.account("other", domains=["other.example"], csm=MAX)
+        busy = await bench.low(2)
+        await bench.low(2, record_id="other", requester_email="p@other.example")
+        async with bench.database.transaction() as tx:
+            await tx.execute(
+                update(tables.notices).where(tables.notices.c.case_id == busy.case.id).values(desired_rev=2)
+            )
+            await until_the_end.enter_async_context(bench.sending())
+            await bench.until(lambda: bench.inbox(MAX))
+            assert bench.inbox(ANA) == []
+        await bench.turns(2 * SECOND)
+        await bench.sent(4)
+        assert set(bench.copies().values()) == {1}
 
 
 async def test_alerts_that_wait_too_long_are_found_and_mailed_once(bench: SlackBench) -> None:
