@@ -4,6 +4,7 @@ Source: https://docs.slack.dev/apis/web-api/rate-limits: one message a second pe
 workspace, chat.update is tier 3 (50 a minute). We stay a little under each.
 """
 
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -62,6 +63,13 @@ class Rates:
             bucket = self._places.setdefault(place, Bucket(2, 0.98))
             waits += [bucket.wait(now), self._workspace.wait(now)]
         return max(waits)
+
+    def room(self, now: datetime) -> int:
+        """How many messages the workspace takes now."""
+        if not self._limits:
+            return sys.maxsize
+        self._workspace.wait(now)
+        return int(self._workspace.tokens + _ROUNDING)
 
     def take_post(self, place: str) -> None:
         if self._limits:
