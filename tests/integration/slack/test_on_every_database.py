@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select
 
 from services.router import tables
 from services.router.delivery.silence import Silence
@@ -64,9 +64,8 @@ async def test_a_case_that_is_being_written_keeps_no_others_alert_waiting(emptie
         busy = await bench.low(2)
         await bench.low(2, record_id="other", requester_email="p@other.example")
         async with bench.database.transaction() as tx:
-            await tx.execute(
-                update(tables.notices).where(tables.notices.c.case_id == busy.case.id).values(desired_rev=2)
-            )
+            theirs = select(tables.notices.c.id).where(tables.notices.c.case_id == busy.case.id)
+            assert len((await tx.execute(theirs.with_for_update())).all()) == 2
             await until_the_end.enter_async_context(bench.sending())
             await bench.until(lambda: bench.inbox(MAX))
             assert bench.inbox(ANA) == []
