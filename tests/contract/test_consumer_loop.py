@@ -100,6 +100,24 @@ def event(topic: str, key: str, text: str) -> Event:
     return Event(id=f"id-{text}", type="t", source="s", time=START, topic=topic, key=key, data=text.encode())
 
 
+KEYS = "abcdefgh"
+"""Enough for every partition to get some."""
+
+
+async def publish_everywhere(stage: Stage, words: str = "on") -> None:
+    for key in KEYS:
+        await stage.publish(f"{words} {key}", key=key)
+
+
+@asynccontextmanager
+async def joined_by_another(stage: Stage) -> AsyncIterator[Stage]:
+    """A second member of the group, while the first has a batch in hand."""
+    await until(lambda: stage.effects.attempts == 1)
+    second = Stage(stage.bus, stage.topic, stage.group, stage.clock)
+    async with second.running():
+        yield second
+
+
 async def stage_on(home: BusHome, clock: Clock) -> Stage:
     bus = await home.open(clock)
     return Stage(bus, await home.topic(bus), home.name("group"), clock)
@@ -328,16 +346,12 @@ async def test_g3_a_hand_over_waits_for_the_batch_in_hand(bus_home: BusHome) -> 
     stage = await stage_on(bus_home, SystemClock())
     stage.effects.gate = asyncio.Event()
     await stage.publish(*names(30))
-    for key in "abcdefgh":
-        await stage.publish(f"on {key}", key=key)
-    async with stage.running():
-        await until(lambda: stage.effects.attempts == 1)
-        second = Stage(stage.bus, stage.topic, stage.group, stage.clock)
-        async with second.running():
-            stage.effects.gate.set()
-            await until(lambda: len(stage.effects.written + second.effects.written) >= 38)
+    await publish_everywhere(stage)
+    async with stage.running(), joined_by_another(stage) as second:
+        stage.effects.gate.set()
+        await until(lambda: len(stage.effects.written + second.effects.written) >= 38)
     times = Counter(stage.effects.written + second.effects.written)
-    assert set(times) == {*names(30), *(f"on {key}" for key in "abcdefgh")}
+    assert set(times) == {*names(30), *(f"on {key}" for key in KEYS)}
     assert [name for name, count in times.items() if count > 1] == []
 
 
@@ -347,20 +361,16 @@ async def test_g3_a_batch_too_slow_for_a_hand_over_is_dropped_and_its_member_goe
     monkeypatch.setattr(consumer, "REVOKE_PATIENCE", timedelta(milliseconds=50))
     stage = await stage_on(bus_home, SystemClock())
     gate = stage.effects.gate = asyncio.Event()
-    for key in "abcdefgh":
-        await stage.publish(f"on {key}", key=key)
+    await publish_everywhere(stage)
     async with stage.running():
-        await until(lambda: stage.effects.attempts == 1)
-        second = Stage(stage.bus, stage.topic, stage.group, stage.clock)
-        async with second.running():
+        async with joined_by_another(stage) as second:
             await until(lambda: second.effects.written)
             gate.set()
             await until(lambda: len(stage.effects.written + second.effects.written) == 8)
-        for key in "abcdefgh":
-            await stage.publish(f"later on {key}", key=key)
+        await publish_everywhere(stage, "later on")
         await until(lambda: sum(text.startswith("later") for text in stage.effects.written) == 8)
     written = stage.effects.written + second.effects.written
-    assert sorted(written) == sorted(f"{when}on {key}" for key in "abcdefgh" for when in ("", "later "))
+    assert sorted(written) == sorted(f"{words} {key}" for key in KEYS for words in ("on", "later on"))
 
 
 async def test_a_letter_is_replayed_and_twice_is_the_same_event(stage: Stage) -> None:

@@ -1,11 +1,13 @@
 """The supervisor: whatever a loop ends with, it is started again until the service is told to stop."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from shared import runtime
 from shared.clock import SystemClock
+from shared.observability import LOOP_RESTARTS
 from shared.runtime import Loop, Supervisor
 from tests.support.waiting import until
 
@@ -24,30 +26,33 @@ class Fragile:
         await stop.wait()
 
 
+def restarts(loop: str) -> float:
+    return LOOP_RESTARTS.labels(loop)._value.get()
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "_RESTART_AFTER", runtime.timedelta(0))
+    monkeypatch.setattr(runtime, "_RESTART_AFTER", timedelta(0))
 
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("end", [KeyError("a bug"), asyncio.CancelledError()], ids=lambda end: type(end).__name__)
 async def test_a_loop_that_ends_by_itself_is_started_again(end: BaseException) -> None:
-    supervisor, loop = Supervisor(SystemClock()), Fragile(end)
+    supervisor, loop, before = Supervisor(SystemClock()), Fragile(end), restarts("fragile")
     supervisor.start([Loop("fragile", loop.run)])
     await until(lambda: loop.runs == 2)
     await supervisor.shut_down()
-    assert (loop.runs, loop.ends) == (2, [])
+    assert (loop.runs, loop.ends, restarts("fragile") - before) == (2, [], 1)
 
 
-async def test_a_loop_that_does_not_stop_in_time_is_cancelled_and_stays_so() -> None:
+async def test_a_loop_that_does_not_stop_in_time_is_cancelled_which_is_no_failure() -> None:
     async def deaf(stop: asyncio.Event) -> None:
-        nonlocal runs
-        runs += 1
+        began.set()
         await asyncio.Event().wait()
 
-    runs = 0
+    began = asyncio.Event()
     supervisor = Supervisor(SystemClock())
     supervisor.start([Loop("deaf", deaf)])
-    await until(lambda: runs)
-    await supervisor.shut_down(patience=runtime.timedelta(0))
-    assert runs == 1
+    await began.wait()
+    await supervisor.shut_down(patience=timedelta(0))
+    assert restarts("deaf") == 0

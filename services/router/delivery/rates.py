@@ -35,14 +35,22 @@ class Bucket:
 
     def wait(self, now: datetime) -> float:
         """Seconds until a token is there; 0 when it is there now."""
+        self._fill(now)
+        return 0.0 if self.tokens >= 1 - _ROUNDING else (1 - self.tokens) / self.per_second
+
+    def whole(self, now: datetime) -> int:
+        """How many tokens are there now."""
+        self._fill(now)
+        return int(self.tokens + _ROUNDING)
+
+    def take(self) -> None:
+        self.tokens -= 1
+
+    def _fill(self, now: datetime) -> None:
         if self.filled_at is not None:
             passed = max(0.0, (now - self.filled_at).total_seconds())
             self.tokens = min(self.capacity, self.tokens + passed * self.per_second)
         self.filled_at = now
-        return 0.0 if self.tokens >= 1 - _ROUNDING else (1 - self.tokens) / self.per_second
-
-    def take(self) -> None:
-        self.tokens -= 1
 
 
 class Rates:
@@ -66,10 +74,7 @@ class Rates:
 
     def room(self, now: datetime) -> int:
         """How many messages the workspace takes now."""
-        if not self._limits:
-            return sys.maxsize
-        self._workspace.wait(now)
-        return int(self._workspace.tokens + _ROUNDING)
+        return self._workspace.whole(now) if self._limits else sys.maxsize
 
     def take_post(self, place: str) -> None:
         if self._limits:

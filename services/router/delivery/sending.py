@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 PAGE = 200
 STALE_CLAIM = timedelta(seconds=10)
 _PER_PLACE = 4
-_FEW = 10
+_LEAST_PORTION = 10
 _MOST_PAGES = 5
 
 
@@ -105,7 +105,7 @@ class Sender:
         picks: dict[str, Pick] = {}
         room = self.desk.rates.room(now)
         # While many wait for Slack's rate, what a case looks like is read of a few, not of all of them.
-        portion = max(room, _FEW)
+        portion = max(room, _LEAST_PORTION)
         for start in range(0, len(rows), portion):
             for pick in await self._considered(connection, rows[start : start + portion]):
                 place = pick.destination.place

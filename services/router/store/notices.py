@@ -81,7 +81,7 @@ _STATES = (
     .order_by(notices.c.id)
     .with_for_update()
 )
-# What a case's own transaction is writing waits for the next round: to wait for it here would keep all others.
+# What a case's own transaction is writing is left for the next round: the others do not wait for it.
 _STILL_WAITING = (
     select(notices.c.id)
     .where(notices.c.id.in_(bindparam("ids", expanding=True)), notices.c.state == "pending")
