@@ -4,7 +4,6 @@ Source: https://docs.slack.dev/apis/web-api/rate-limits: one message a second pe
 workspace, chat.update is tier 3 (50 a minute). We stay a little under each.
 """
 
-import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,22 +34,14 @@ class Bucket:
 
     def wait(self, now: datetime) -> float:
         """Seconds until a token is there; 0 when it is there now."""
-        self._fill(now)
-        return 0.0 if self.tokens >= 1 - _ROUNDING else (1 - self.tokens) / self.per_second
-
-    def whole(self, now: datetime) -> int:
-        """How many tokens are there now."""
-        self._fill(now)
-        return int(self.tokens + _ROUNDING)
-
-    def take(self) -> None:
-        self.tokens -= 1
-
-    def _fill(self, now: datetime) -> None:
         if self.filled_at is not None:
             passed = max(0.0, (now - self.filled_at).total_seconds())
             self.tokens = min(self.capacity, self.tokens + passed * self.per_second)
         self.filled_at = now
+        return 0.0 if self.tokens >= 1 - _ROUNDING else (1 - self.tokens) / self.per_second
+
+    def take(self) -> None:
+        self.tokens -= 1
 
 
 class Rates:
@@ -71,10 +62,6 @@ class Rates:
             bucket = self._places.setdefault(place, Bucket(2, 0.98))
             waits += [bucket.wait(now), self._workspace.wait(now)]
         return max(waits)
-
-    def room(self, now: datetime) -> int:
-        """How many messages the workspace takes now."""
-        return self._workspace.whole(now) if self._limits else sys.maxsize
 
     def take_post(self, place: str) -> None:
         if self._limits:

@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 PAGE = 200
 STALE_CLAIM = timedelta(seconds=10)
 _PER_PLACE = 4
-_LEAST_PORTION = 10
 _MOST_PAGES = 5
 
 
@@ -102,27 +101,21 @@ class Sender:
     async def _pick(
         self, connection: AsyncConnection, rows: Sequence[Row], doubted: set[str | None], now: datetime
     ) -> list[Pick]:
-        picks: dict[str, Pick] = {}
-        room = self.desk.rates.room(now)
-        # While many wait for Slack's rate, what a case looks like is read of a few, not of all of them.
-        portion = max(room, _LEAST_PORTION)
-        for start in range(0, len(rows), portion):
-            for pick in await self._considered(connection, rows[start : start + portion]):
-                place = pick.destination.place
-                if place not in picks and place not in doubted and self.desk.free(place, now):
-                    self.desk.rates.take_post(place)
-                    picks[place] = pick
-            if len(picks) >= room:
-                break
-        return list(picks.values())
-
-    async def _considered(self, connection: AsyncConnection, rows: Sequence[Row]) -> list[Pick]:
+        if not rows:
+            return []
         case_ids = sorted({row.case_id for row in rows})
         views = await load_views(connection, case_ids)
         cards = await notices.cards_of(connection, case_ids)
         await learn(self.book, connection, views.values(), rows)
-        picks = [self._consider(row, views.get(row.case_id), cards) for row in rows]
-        return [pick for pick in picks if pick is not None]
+        picks: dict[str, Pick] = {}
+        for row in rows:
+            pick = self._consider(row, views.get(row.case_id), cards)
+            if pick is None or pick.destination.place in picks or pick.destination.place in doubted:
+                continue
+            if self.desk.free(pick.destination.place, now):
+                self.desk.rates.take_post(pick.destination.place)
+                picks[pick.destination.place] = pick
+        return list(picks.values())
 
     def _consider(self, row: Row, view: CaseView | None, cards: Sequence[Row]) -> Pick | None:
         """None when it cannot be sent now, or never."""

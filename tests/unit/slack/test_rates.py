@@ -1,6 +1,5 @@
 """Slack's rates are kept, whatever the mix of places; a pause Slack asks for holds everybody."""
 
-import itertools
 from datetime import timedelta
 
 import pytest
@@ -36,19 +35,6 @@ def test_the_wait_is_as_long_as_it_takes() -> None:
     assert 0 < wait < 1.1
     assert rates.post_wait("D1", NOON + timedelta(seconds=wait)) <= 0
     assert rates.post_wait("D2", NOON) == 0
-
-
-@given(steps=st.lists(st.integers(0, 30_000), min_size=1, max_size=100))
-def test_there_is_room_for_as_many_messages_as_are_taken_at_once(steps: list[int]) -> None:
-    rates, now = Rates(), NOON
-    places = (f"D{number}" for number in itertools.count())
-    for step in steps:
-        now += timedelta(milliseconds=step)
-        room, taken = rates.room(now), 0
-        while rates.post_wait(place := next(places), now) <= 0:
-            rates.take_post(place)
-            taken += 1
-        assert taken == room
 
 
 @pytest.mark.parametrize("call", [Call.LOOK, Call.LOOKUP])
