@@ -56,7 +56,7 @@ class Delivery:
         self.desk = Underway(runtime.clock, Rates(slack.rate_limits), wake)
         self._book = AddressBook(channel, runtime.policy.routing, runtime.clock, self.desk.rates, wake)
         drafts = Drafts(self._book, runtime.clock, runtime.policy, runtime.settings.http.public_url)
-        self._sender = Sender(self.desk, self._book, channel, drafts)
+        self._sender = Sender(self.desk, self._book, channel, drafts, lambda: self._looker.places)
         self._updater = Updater(self.desk, self._book, channel, drafts)
         self._looker = Looker(self.desk, channel)
         self._holder = ids.new_id()
@@ -118,7 +118,7 @@ class Delivery:
 
     async def _send(self) -> bool:
         async with self._database.read() as connection:
-            picks = await self._sender.choose(connection, self._looker.places)
+            picks = await self._sender.choose(connection)
         if not picks:
             return False
         now = self._clock.now()

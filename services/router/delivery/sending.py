@@ -1,6 +1,6 @@
 """Chooses what is sent next, at most one message per place at a time, writes that down, and sends it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -49,19 +49,23 @@ class Pick:
 
 @dataclass
 class Sender:
-    """`doubted` are places where the arrival of an earlier message is not known yet: order is kept there."""
+    """`doubted` tells the places where the arrival of an earlier message is not known yet: order is kept there."""
 
     desk: Underway
     book: AddressBook
     channel: Channel
     drafts: Drafts
+    doubted: Callable[[], set[str | None]]
 
-    async def choose(self, connection: AsyncConnection, doubted: set[str | None]) -> list[Pick]:
+    async def choose(self, connection: AsyncConnection) -> list[Pick]:
         """What can be sent now, in order of priority; notices nobody needs or can get become results at once."""
         now = self.desk.clock.now()
         passed: set[str] = set()
         for _ in range(_MOST_PAGES):
+            # While we read, an earlier message of a place can come into doubt, or out of it and wait again unread.
+            doubted = self.doubted()
             page = await notices.waiting(connection, now, PAGE, passed)
+            doubted |= self.doubted()
             picks = await self._pick(connection, self._sendable(page, doubted, now), doubted, now)
             passed |= {row.recipient for row in page}
             if picks or len(page) < PAGE:
@@ -107,6 +111,7 @@ class Sender:
         views = await load_views(connection, case_ids)
         cards = await notices.cards_of(connection, case_ids)
         await learn(self.book, connection, views.values(), rows)
+        doubted = doubted | self.doubted()
         picks: dict[str, Pick] = {}
         for row in rows:
             pick = self._consider(row, views.get(row.case_id), cards)

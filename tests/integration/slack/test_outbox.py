@@ -404,3 +404,16 @@ async def test_a_message_that_cannot_be_drawn_is_told_of_otherwise_and_holds_not
     (view,) = await bench.all_cases()
     assert "alert_undelivered" in [entry.type for entry in await bench.journal(view.case.id)]
     assert (await bench.case(view.case.id)).case.owner == ANA
+
+
+@pytest.mark.parametrize("when", range(3), ids=["before the rows are read", "meanwhile", "while the cases are read"])
+async def test_a_place_in_doubt_at_any_moment_of_choosing_is_left_alone(bench: SlackBench, when: int) -> None:
+    await bench.low(2)
+    sender = bench.slack.delivery._sender
+    async with bench.database.read() as connection:
+        await sender.choose(connection)
+        await bench.until(lambda: not sender.book.is_asking)
+        place = sender.book.place_of(ANA)
+        moments = iter([{place} if moment == when else set() for moment in range(3)])
+        sender.doubted = lambda: next(moments)
+        assert [pick.row.recipient for pick in await sender.choose(connection)] == [LEA]
