@@ -16,6 +16,7 @@ from services.hosting.startup import Configuration, configure
 from services.router.cases import Cases, InvalidCommand
 from services.router.covering import Absence, Covering, checked
 from services.router.domain.absence import until_words
+from services.router.domain.calendar import zone_of
 from services.router.store import covers
 from shared.clock import SystemClock
 
@@ -106,7 +107,8 @@ async def _lines(configuration: Configuration) -> list[str]:
         async with database.read() as connection:
             records = await covers.listed(connection, now)
     return [
-        f"{record.cover.person}: {record.cover.starts_at:%Y-%m-%d} until {until_words(record.cover, now)},"
+        f"{record.cover.person}: {record.cover.starts_at.astimezone(zone_of(record.cover.timezone)):%Y-%m-%d}"
+        f" until {until_words(record.cover, now)},"
         f" covered by {record.cover.cover or 'the next role'}"
         for record in records
     ] or ["Nobody is away."]

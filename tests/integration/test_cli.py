@@ -6,7 +6,7 @@ import sqlite3
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,16 @@ def test_what_was_imported_is_exported_again(up: CloseloopProcess, home: Path) -
     (home / "again.csv").write_text(exported)
     assert "2 accounts imported" in closeloop(home, "accounts", "import", "again.csv", settings=SOURCES).stdout
     assert closeloop(home, "accounts", "export", settings=SOURCES).stdout == exported
+
+
+def test_absences_imported_are_listed_with_their_first_day_as_the_person_calls_it(home: Path) -> None:
+    home.mkdir()
+    first = datetime.now(UTC).date() + timedelta(days=30)
+    absence = f"ana@example.com,ben@example.com,{first},{first + timedelta(days=2)},Asia/Tokyo,"
+    (home / "covers.csv").write_text(f"person,cover,starts,ends,timezone,reason\n{absence}\n")
+    assert closeloop(home, "db", "upgrade").returncode == 0
+    assert "1 absences entered" in closeloop(home, "covers", "import", "covers.csv").stdout
+    assert closeloop(home, "covers", "list").stdout.startswith(f"ana@example.com: {first} until ")
 
 
 def test_a_dead_letter_is_listed_shown_and_replayed_once_its_cause_is_gone(home: Path) -> None:
